@@ -1,0 +1,105 @@
+"""Recognising what restic and the store say in words only."""
+
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    """What a line of restic's output means for the run."""
+
+    KEYS_EXPIRED = "keys_expired"
+    ARREARS = "arrears"
+    DENIED = "denied"
+    STORE_FULL = "store_full"
+    DISK_FULL = "disk_full"
+    STORE = "store"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105
+    NO_REPOSITORY = "no_repository"
+    REPOSITORY_EXISTS = "repository_exists"
+    LOCKED = "locked"
+    KEY_MISMATCH = "key_mismatch"
+    CERTIFICATE = "certificate"
+    NOT_IN_SNAPSHOT = "not_in_snapshot"
+    NO_SNAPSHOT = "no_snapshot"
+
+
+# Searched in order in lower-case text: the first that occurs wins. The S3 texts are what AWS, Tencent COS and the
+# store gate send; restic shows the message of the S3 error, and the code only where there is no message.
+_TEXTS = (
+    ("the provided token has expired", Trouble.KEYS_EXPIRED),
+    ("expiredtoken", Trouble.KEYS_EXPIRED),
+    ("access key id you provided does not exist", Trouble.KEYS_EXPIRED),
+    ("invalidaccesskeyid", Trouble.KEYS_EXPIRED),
+    ("invalid access key", Trouble.KEYS_EXPIRED),
+    ("account is arrears", Trouble.ARREARS),
+    ("quotaexceeded", Trouble.STORE_FULL),
+    ("storage quota", Trouble.STORE_FULL),
+    ("access denied", Trouble.DENIED),
+    ("accessdenied", Trouble.DENIED),
+    ("x509:", Trouble.CERTIFICATE),
+    ("tls: failed to verify", Trouble.CERTIFICATE),
+    ("wrong password or no key found", Trouble.WRONG_PASSWORD),
+    ("config file already exists", Trouble.REPOSITORY_EXISTS),
+    ("already initialized", Trouble.REPOSITORY_EXISTS),
+    ("repository master key and config already initialized", Trouble.REPOSITORY_EXISTS),
+    ("config or key", Trouble.KEY_MISMATCH),
+    ("repository is already locked", Trouble.LOCKED),
+    ("unable to create lock in backend: repository is already locked", Trouble.LOCKED),
+    ("no matching id found", Trouble.NO_SNAPSHOT),
+)
+_REPOSITORY_MISSING = "repository does not exist: unable to open config file"
+_PATH_MISSING = (": not found", ": not a directory")
+_DISK_FULL = ("no space left on device", "disk quota exceeded", "file too large")
+_STORE_FAILS = (
+    "returned error, retrying after",
+    "connection refused",
+    "connection reset",
+    "no such host",
+    "i/o timeout",
+    "network is unreachable",
+    "no route to host",
+    "circuit breaker open",
+)
+
+
+def of_text(text: str) -> Trouble | None:
+    """The meaning of a plain line or of restic's closing message."""
+    lowered = text.lower()
+    found = next((trouble for words, trouble in _TEXTS if words in lowered), None)
+    if found is not None:
+        return found
+    if _REPOSITORY_MISSING in lowered:
+        return Trouble.NO_REPOSITORY
+    if lowered.startswith("path ") and lowered.endswith(_PATH_MISSING):
+        return Trouble.NOT_IN_SNAPSHOT
+    if any(words in lowered for words in _DISK_FULL):
+        return Trouble.DISK_FULL
+    return Trouble.STORE if any(words in lowered for words in _STORE_FAILS) else None
+
+
+def of_item(message: str, during: str) -> Trouble | None:
+    """The meaning of one item's error; a source file's error never speaks of the store, whatever its name contains."""
+    if during in ("scan", "archival"):
+        return None
+    lowered = message.lower()
+    if any(words in lowered for words in _DISK_FULL):
+        return Trouble.DISK_FULL
+    if "the provided token has expired" in lowered or "access key id you provided does not exist" in lowered:
+        return Trouble.KEYS_EXPIRED
+    return None
+
+
+# Operations of restic's restore that change a file's properties and never its content.
+_METADATA_ONLY = (
+    "chmod ", "lchown ", "chown ", "utimes", "xattr", "mknod", "mkfifo", "lutimes", "chflags", "fcntl",
+)  # fmt: skip
+
+
+def is_about_properties(message: str) -> bool:
+    """Whether a restore error left the content right and only an owner, mode, time or attribute wrong."""
+    lowered = message.lower()
+    return any(words in lowered for words in _METADATA_ONLY) and "no such file" not in lowered
+
+
+def without_addresses(text: str) -> str:
+    """A store error without restic's preamble, for people."""
+    return text.removeprefix("Fatal: ").split("\nIs there a repository")[0].strip()
