@@ -166,22 +166,34 @@ class Service:
                     task.cancel()
 
     def migrate(self, settings: ServiceSettings) -> None:
-        """Bring the database to the newest revision."""
+        """Bring the database to the newest revision. Starts an event loop of its own."""
+        command.upgrade(self._alembic(settings), "head")
+
+    def revise(self, settings: ServiceSettings, message: str) -> None:
+        """Write a new revision from what the models have and the database has not."""
+        command.revision(self._alembic(settings), message, autogenerate=True)
+
+    def _alembic(self, settings: ServiceSettings) -> Config:
         config = Config()
         config.set_main_option("script_location", str(self.migrations))
+        config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
         config.attributes["url"] = settings.async_database_url
         config.attributes["metadata"] = [self.metadata, MessagingBase.metadata]
-        command.upgrade(config, "head")
+        return config
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
-        """The command line of a service: ``python -m <service> api | worker | all | migrate``."""
+        """The command line of a service: ``python -m <service> api | worker | all | migrate | revise MESSAGE``."""
         parser = argparse.ArgumentParser(prog=f"python -m {self.name}")
-        parser.add_argument("role", choices=["api", "worker", "all", "migrate"])
-        role = parser.parse_args(arguments).role
+        parser.add_argument("role", choices=["api", "worker", "all", "migrate", "revise"])
+        parser.add_argument("message", nargs="?", default="", help="of a revision: `pre …` expands, `post …` contracts")
+        chosen = parser.parse_args(arguments)
+        role = chosen.role
         settings = self.settings()
         configure_logging(settings.log_level)
         if role == "migrate":
             self.migrate(settings)
+        elif role == "revise":
+            self.revise(settings, chosen.message)
         else:
             asyncio.run(self._main(settings, ROLES if role == "all" else frozenset({role})))
 

@@ -1,0 +1,143 @@
+"""Catalog's own look into the object store: listing, hashing, reading small objects, removing."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from catalog.errors import StoreUnavailable
+from catalog.ports import Location
+
+CONFIG = AioConfig(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"total_max_attempts": 3, "mode": "standard"},
+    s3={"addressing_style": "path"},
+    signature_version="s3v4",
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+REMOVALS_AT_ONCE = 16
+ABSENT = frozenset({"NoSuchBucket", "NoSuchKey", "404"})
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing shows it; ``name`` is its path below what was listed."""
+
+    name: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class ObjectStore:
+    """An S3 client per question: each owner's objects are reached with credentials of their own."""
+
+    def __init__(self, session: aioboto3.Session) -> None:
+        self._session = session
+
+    async def list_objects(self, location: Location, folder: str) -> AsyncIterator[list[StoredObject]]:
+        """All objects below a folder of the owner's root, a page at a time, in the store's order.
+
+        Raises:
+            StoreUnavailable: If a page cannot be had; a part of a listing is never taken for the whole.
+        """
+        start = location.root + folder
+        async with self._client(location) as client:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=start)
+            async for page in _present(pages):
+                yield [
+                    StoredObject(item["Key"][len(start) :], item["Size"], item["LastModified"])
+                    for item in page.get("Contents", [])
+                ]
+
+    async def list_folders(self, location: Location) -> list[str]:
+        """Names of the folders directly below the owner's root."""
+        async with self._client(location) as client:
+            pages = client.get_paginator("list_objects_v2").paginate(
+                Bucket=location.bucket, Prefix=location.root, Delimiter="/"
+            )
+            return [
+                item["Prefix"][len(location.root) : -1]
+                async for page in _present(pages)
+                for item in page.get("CommonPrefixes", [])
+            ]
+
+    async def find(self, location: Location, name: str) -> StoredObject | None:
+        """One object by its path below the owner's root, or None."""
+        async with self._client(location) as client:
+            try:
+                head = await client.head_object(Bucket=location.bucket, Key=location.root + name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ABSENT:
+                    return None
+                raise
+            return StoredObject(name, head["ContentLength"], head["LastModified"])
+
+    async def sha256(self, location: Location, name: str) -> str | None:
+        """Hexadecimal SHA-256 of an object's content, read in pieces; None when it is gone."""
+        digest = hashlib.sha256()
+        async with self._client(location) as client:
+            try:
+                answer = await client.get_object(Bucket=location.bucket, Key=location.root + name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ABSENT:
+                    return None
+                raise
+            async for piece in answer["Body"].iter_chunks(1 << 18):
+                digest.update(piece)
+        return digest.hexdigest()
+
+    async def read_small(self, location: Location, name: str, limit_bytes: int) -> bytes:
+        """At most ``limit_bytes`` of an object."""
+        async with self._client(location) as client:
+            answer = await client.get_object(Bucket=location.bucket, Key=location.root + name)
+            content: bytes = await answer["Body"].read(limit_bytes)
+            return content
+
+    async def remove(self, location: Location, names: list[str]) -> None:
+        """Remove objects by their paths below the owner's root; one that is gone already is fine."""
+        gate = asyncio.Semaphore(REMOVALS_AT_ONCE)
+        async with self._client(location) as client:
+
+            async def remove_one(name: str) -> None:
+                async with gate:
+                    await client.delete_object(Bucket=location.bucket, Key=location.root + name)
+
+            async with asyncio.TaskGroup() as group:
+                for name in names:
+                    group.create_task(remove_one(name))
+
+    @asynccontextmanager
+    async def _client(self, location: Location) -> AsyncIterator[Any]:
+        try:
+            async with self._session.client(
+                "s3",
+                region_name=location.region,
+                endpoint_url=location.endpoint_url,
+                aws_access_key_id=location.access_key_id,
+                aws_secret_access_key=location.secret_access_key,
+                config=CONFIG,
+            ) as client:
+                yield client
+        except* (BotoCoreError, ClientError, OSError, TimeoutError) as group:
+            raise StoreUnavailable(
+                "The object store does not answer as it should. Try again in a moment.", retry_after_seconds=10
+            ) from group.exceptions[0]
+
+
+async def _present(pages: Any) -> AsyncIterator[dict[str, Any]]:
+    """The pages; none when the bucket is not there yet, because its first write makes it."""
+    try:
+        async for page in pages:
+            yield page
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ABSENT:
+            raise

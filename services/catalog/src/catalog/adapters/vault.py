@@ -1,0 +1,77 @@
+"""Keys of our own vault: secrets derived from a master key, everything else a row that the store gate reads."""
+
+import hmac
+import secrets
+from datetime import datetime
+
+from catalog.domain.gate import Access
+from catalog.domain.layout import REPOSITORIES, url_path
+from catalog.ports import IssuedKey, Location, Place
+from catalog.settings import Settings
+
+KEY_PREFIX = "SPK"
+CATALOG_KEY_PREFIX = "SPC"
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class VaultIssuer:
+    """The default issuer; see ``domain/gate.py`` for what its keys may do."""
+
+    name = "vault"
+
+    def __init__(self, settings: Settings) -> None:
+        self._master = bytes.fromhex(settings.vault_master_key.get_secret_value())
+        self._endpoint = str(settings.vault_endpoint).rstrip("/")
+        self._internal_endpoint = str(settings.vault_internal_endpoint).rstrip("/")
+        self._ca_file = settings.vault_ca_file
+        self._backend = settings.vault_backend
+        self._root = settings.vault_root.rstrip("/")
+        self.bucket = settings.vault_bucket
+        self._start = f"{settings.vault_folder}.amazonaws.com/{settings.vault_inner_bucket}"
+
+    async def issue(self, place: Place, access: Access, expires_at: datetime) -> IssuedKey:
+        """A key id from 85 random bits; its row says whose it is and how far it reaches."""
+        key_id = KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(17))
+        return IssuedKey(key_id, self.secret(key_id), self.session_token(key_id), expires_at)
+
+    def secret(self, access_key_id: str) -> str:
+        return self._derive("secret", access_key_id)[:40]
+
+    def session_token(self, access_key_id: str) -> str:
+        return self._derive("session", access_key_id)
+
+    def root(self, place: Place) -> str:
+        """Start of the object names a key for this place reaches, ending with a slash."""
+        parts = [self._start, place.prefix, REPOSITORIES, *([place.repository] if place.repository else [])]
+        return "/".join(parts) + "/"
+
+    def repository_url(self, place: Place) -> str:
+        return f"s3:{self._endpoint}/{url_path(self.bucket, *self.root(place).rstrip('/').split('/'))}"
+
+    def ca_certificate(self) -> str | None:
+        return self._ca_file.read_text() if self._ca_file else None
+
+    def location(self, prefix: str) -> Location:
+        key_id = self._catalog_key(prefix)
+        return Location(
+            bucket=self.bucket,
+            root=self.root(Place(prefix)),
+            region="us-east-1",
+            endpoint_url=self._internal_endpoint,
+            access_key_id=key_id,
+            secret_access_key=self.secret(key_id),
+        )
+
+    def is_catalog_key(self, access_key_id: str, prefix: str) -> bool:
+        """Whether this is catalog's own key for the owner; the gate knows no such key, so it works inside only."""
+        return hmac.compare_digest(access_key_id, self._catalog_key(prefix))
+
+    def backend(self, prefix: str) -> dict[str, str]:
+        """What rclone is told for a key: the backend with a root that holds only that owner's objects."""
+        return {**self._backend, "_root": f"{self._root}/{prefix}"}
+
+    def _catalog_key(self, prefix: str) -> str:
+        return f"{CATALOG_KEY_PREFIX}{prefix.rpartition('-')[2]}"
+
+    def _derive(self, purpose: str, access_key_id: str) -> str:
+        return hmac.digest(self._master, f"{purpose}\0{access_key_id}".encode(), "sha256").hex()

@@ -1,0 +1,51 @@
+"""What other services and operators may ask, each with a credential of its own."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from shared.auth import require_internal
+from shared.db import ReadTx, Transactions, Tx
+from shared.http import RuntimeOf
+
+from catalog import queries
+from catalog.errors import OwnerNotFound
+from catalog.operations import restores
+from catalog.schemas import Restorable, RestorableQuestion, RestoreKey, RestoreKeyQuestion, RestrictionWrite
+
+router = APIRouter(prefix="/internal")
+
+
+@router.post("/restores/snapshots", response_model=Restorable, dependencies=[Depends(require_internal("restore"))])
+async def find_restorable(question: RestorableQuestion, tx: ReadTx) -> dict[str, Any]:
+    """The snapshot a restore is about: the one named, or the latest successful one of a backup."""
+    row = await restores.find_restorable(
+        tx, question.owner_id, backup_id=question.backup_id, snapshot_id=question.snapshot_id
+    )
+    return dict(row._mapping)
+
+
+@router.post("/restores/keys", response_model=RestoreKey, dependencies=[Depends(require_internal("restore"))])
+async def issue_restore_key(
+    question: RestoreKeyQuestion, transactions: Transactions, runtime: RuntimeOf
+) -> dict[str, Any]:
+    """A key that reads one repository until the restore ends."""
+    return await restores.issue_restore_key(
+        transactions,
+        runtime.adapters,
+        question.owner_id,
+        question.restore_id,
+        question.snapshot_id,
+        runtime.settings.key_lifetime,
+        datetime.now(UTC),
+    )
+
+
+@router.put("/owners/{owner_id}/restriction", status_code=204, dependencies=[Depends(require_internal("operator"))])
+async def restrict_owner(owner_id: UUID, wanted: RestrictionWrite, tx: Tx) -> None:
+    """Stop an owner's uploads, or allow them again; reading and deleting stay open."""
+    space = await queries.find_space(tx, owner_id)
+    if space is None:
+        raise OwnerNotFound("No owner of that id has been seen here.")
+    space.restriction = wanted.restriction

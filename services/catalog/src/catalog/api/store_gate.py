@@ -1,0 +1,69 @@
+"""What the store gate and the store ask for every request and every key; only where the vault is the issuer."""
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+from fastapi import APIRouter, Depends, Request
+from shared.auth import require_internal
+from shared.db import Transactions, is_unavailable
+from shared.http import RuntimeOf
+from starlette.responses import Response
+
+from catalog.domain.gate import Refused
+from catalog.errors import StorageKeyNotFound
+from catalog.operations.store_gate import StoreGate, describe_store_key
+from catalog.schemas import StoreKeyQuestion
+
+router = APIRouter(prefix="/internal/store")
+
+_may_ask = require_internal("gate")
+
+
+async def admit(request: Request) -> Response:
+    """200 lets the request through; anything else is S3's refusal, which the gate passes on as it is."""
+    _may_ask(request)
+    gate = _gate(request.app.state)
+    headers = request.headers
+    try:
+        await gate.admit(
+            method=headers.get("x-forwarded-method", ""),
+            uri=headers.get("x-forwarded-uri", ""),
+            authorization=headers.get("x-store-authorization", ""),
+            session_token=headers.get("x-amz-security-token", ""),
+            copies="x-amz-copy-source" in headers,
+        )
+    except Refused as refused:
+        return _refuse(refused)
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+        return _refuse(Refused(503, "SlowDown", "Please reduce your request rate."))
+    return Response(status_code=200)
+
+
+router.add_route("/gate", admit, methods=["GET"])
+
+
+@router.post("/keys", dependencies=[Depends(require_internal("vault"))])
+async def describe_key(question: StoreKeyQuestion, transactions: Transactions, runtime: RuntimeOf) -> dict[str, str]:
+    """A key's secret and its owner's root, for rclone."""
+    if runtime.adapters.vault is None:
+        raise StorageKeyNotFound("Keys are not made by a vault here.")
+    return await describe_store_key(transactions, runtime.adapters.vault, question.access_key_id)
+
+
+def _gate(state: Any) -> StoreGate:
+    """The gate of this process, made at the first request: it remembers keys for a few seconds."""
+    if getattr(state, "store_gate", None) is None:
+        state.store_gate = StoreGate(state.runtime.database, state.runtime.adapters.vault)
+    gate: StoreGate = state.store_gate
+    return gate
+
+
+def _refuse(refused: Refused) -> Response:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{refused.code}</Code><Message>{escape(refused.message)}</Message></Error>"
+    )
+    headers = {"Retry-After": "2"} if refused.status == 503 else {}
+    return Response(body, status_code=refused.status, media_type="application/xml", headers=headers)

@@ -1,0 +1,23 @@
+"""Catalog, put together."""
+
+from pathlib import Path
+
+from shared.service import Service
+
+from catalog import api, consumers, jobs
+from catalog.adapters import open_adapters
+from catalog.models import Base
+from catalog.settings import Settings
+
+service = Service(
+    name="catalog",
+    description="Backups, snapshots, storage keys and measured storage.",
+    settings=Settings,
+    routers=api.ROUTERS,
+    internal_routers=api.INTERNAL_ROUTERS,
+    subscriptions=consumers.SUBSCRIPTIONS,
+    jobs=jobs.JOBS,
+    migrations=Path(__file__).parent / "migrations",
+    metadata=Base.metadata,
+    adapters=open_adapters,
+)

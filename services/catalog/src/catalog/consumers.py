@@ -1,0 +1,27 @@
+"""Events come in here."""
+
+from datetime import UTC, datetime
+
+from shared.events.identity import OwnerRegistered
+from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
+from shared.inbox import Subscription
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog import queries
+
+
+async def make_space(session: AsyncSession, event: OwnerRegistered) -> None:
+    await queries.ensure_space(session, event.owner_id, event.did, datetime.now(UTC))
+
+
+async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreFailed | RestoreCancelled) -> None:
+    """The keys of a restore end with it."""
+    await queries.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id)
+
+
+SUBSCRIPTIONS = (
+    Subscription(OwnerRegistered, make_space),
+    Subscription(RestoreCompleted, end_restore_keys),
+    Subscription(RestoreFailed, end_restore_keys),
+    Subscription(RestoreCancelled, end_restore_keys),
+)

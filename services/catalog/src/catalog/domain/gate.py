@@ -1,0 +1,182 @@
+"""What the store gate lets through: decided from a request's headers alone.
+
+The gate and the store must read the same path, so anything that two readers could read differently is refused.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+
+from catalog.domain.layout import Folder, ResticObject, classify
+
+
+class Access(StrEnum):
+    READ = "read"
+    WRITE = "write"
+
+
+class Restriction(StrEnum):
+    """Why an owner may not write; reading and deleting stay open."""
+
+    ARREARS = "arrears"
+    OVER_LIMIT = "over_limit"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a key may touch.
+
+    Args:
+        root: Start of the object names it reaches, ending with a slash.
+        repository: The one repository the root ends with; None when the root holds all of the owner's.
+    """
+
+    access: Access
+    bucket: str
+    root: str
+    repository: str | None
+    expires_at: datetime
+    revoked_at: datetime | None
+    restriction: Restriction | None
+
+
+@dataclass(frozen=True)
+class StoreRequest:
+    """An S3 request in path style, decoded; ``key`` is empty for one about the bucket."""
+
+    method: str
+    bucket: str
+    key: str
+    query: Mapping[str, str]
+    copies: bool
+
+
+@dataclass(frozen=True)
+class Overwrite:
+    """An upload that is fine unless the catalog already knows this object."""
+
+    repository: str
+    restic_object: ResticObject
+
+
+class Refused(Exception):
+    """A refusal in S3's own words; the clients act on the texts, so they are AWS's to the letter."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+UNKNOWN_KEY = (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+EXPIRED = (400, "ExpiredToken", "The provided token has expired.")
+INVALID_TOKEN = (400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+DENIED = (403, "AccessDenied", "Access Denied.")
+INVALID_URI = (400, "InvalidURI", "Couldn't parse the specified URI.")
+# Tencent COS's words for an account in arrears, which Olares devices show as what they are.
+ARREARS = (403, "AccessDenied", "Due to your account is arrears, it is unavailable until you recharge.")
+OVER_LIMIT = (403, "QuotaExceeded", "Your backup storage is full. Raise your limit or delete a backup, then try again.")
+
+_CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 +Credential=([A-Za-z0-9]{8,128})/\d{8}/[a-z0-9-]+/s3/aws4_request,")
+_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_AMBIGUOUS = re.compile(r"%(?:2[fF]|5[cC]|[01][0-9A-Fa-f]|7[fF])|\\|[\x00-\x20\x7f]|;")
+_LIST_PARAMETERS = frozenset(
+    {"list-type", "prefix", "delimiter", "encoding-type", "fetch-owner", "max-keys", "continuation-token",
+     "start-after", "marker"}
+)  # fmt: skip
+_READ_METHODS = frozenset({"GET", "HEAD"})
+
+
+def access_key_id(authorization: str) -> str:
+    """The key a request is signed with.
+
+    Raises:
+        Refused: If it is not signed with Signature Version 4 in its header.
+    """
+    match = _CREDENTIAL.match(authorization)
+    if match is None:
+        raise Refused(*DENIED)
+    return match[1]
+
+
+def parse(method: str, uri: str, *, copies: bool) -> StoreRequest:
+    """The request as the store will read it.
+
+    Raises:
+        Refused: If another reader could read it differently.
+    """
+    parts = urlsplit(uri)
+    path, query = parts.path, parts.query
+    if _ESCAPE.search(uri) or _AMBIGUOUS.search(uri) or "#" in uri or not uri.isascii() or not path.startswith("/"):
+        raise Refused(*INVALID_URI)
+    try:
+        segments = unquote_to_bytes(path).decode("utf-8").removeprefix("/").split("/")
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise Refused(*INVALID_URI) from None
+    inner = segments[:-1] if segments[-1] == "" else segments
+    if any(segment in ("", ".", "..") for segment in inner) or len(dict(pairs)) != len(pairs):
+        raise Refused(*INVALID_URI)
+    return StoreRequest(method, segments[0], "/".join(segments[1:]), dict(pairs), copies)
+
+
+def decide(grant: Grant, request: StoreRequest, now: datetime) -> Overwrite | None:
+    """Let the request through, or say what must not be known for it to be let through.
+
+    Raises:
+        Refused: If the grant does not reach that far.
+    """
+    if grant.revoked_at is not None and grant.revoked_at <= now:
+        raise Refused(*UNKNOWN_KEY)
+    if grant.expires_at <= now:
+        raise Refused(*EXPIRED)
+    if request.copies or request.bucket != grant.bucket:
+        raise Refused(*DENIED)
+    if request.key == "":
+        _decide_bucket(grant, request)
+        return None
+    return _decide_object(grant, request)
+
+
+def _decide_bucket(grant: Grant, request: StoreRequest) -> None:
+    if request.method == "GET" and request.query.keys() == {"location"}:
+        return
+    if not request.query and (request.method == "HEAD" or (request.method == "PUT" and grant.access is Access.WRITE)):
+        return
+    listing = request.method == "GET" and request.query.keys() <= _LIST_PARAMETERS
+    if listing and request.query.get("prefix", "").startswith(grant.root):
+        return
+    raise Refused(*DENIED)
+
+
+def _decide_object(grant: Grant, request: StoreRequest) -> Overwrite | None:
+    if not request.key.startswith(grant.root):
+        raise Refused(*DENIED)
+    if request.method in _READ_METHODS and not request.query:
+        return None
+    if grant.access is not Access.WRITE:
+        raise Refused(*DENIED)
+    path = request.key[len(grant.root) :]
+    repository, _, below = (grant.repository, "", path) if grant.repository else path.partition("/")
+    found = classify(below)
+    if not repository or found is None:
+        raise Refused(*DENIED)
+    parts = request.query.keys()
+    if request.method == "DELETE" and parts <= {"uploadId"}:
+        if found.folder in (Folder.LOCKS, Folder.INDEX, Folder.DATA) or parts:
+            return None
+        raise Refused(*DENIED)
+    uploads = (request.method == "PUT" and parts in (set(), {"partNumber", "uploadId"})) or (
+        request.method == "POST" and parts in ({"uploads"}, {"uploadId"})
+    )
+    if not uploads:
+        raise Refused(*DENIED)
+    if grant.restriction is not None and found.folder is not Folder.LOCKS:
+        raise Refused(*(ARREARS if grant.restriction is Restriction.ARREARS else OVER_LIMIT))
+    if found.folder in (Folder.CONFIG, Folder.KEYS, Folder.SNAPSHOTS):
+        return Overwrite(repository, found)
+    return None

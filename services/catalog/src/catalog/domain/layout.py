@@ -1,0 +1,81 @@
+"""Where things lie in the store: one shape for native and Olares clients.
+
+``<prefix>/olares-backups/<repository>/<restic object>``, where ``prefix`` is ``<did>-<suffix>``.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+from uuid import UUID
+
+REPOSITORIES = "olares-backups"
+
+# The layout that restic writes to S3 (restic's design document, "Repository Layout").
+_OBJECT = re.compile(
+    r"(?P<config>config)|(?P<folder>keys|snapshots|index|locks)/(?P<name>[0-9a-f]{64})"
+    r"|(?P<data>data)/(?P<fan>[0-9a-f]{2})/(?P=fan)[0-9a-f]{62}"
+)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._]+")
+_BACKUP_ID = re.compile(r"-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
+
+
+class Folder(StrEnum):
+    """The parts of a restic repository."""
+
+    CONFIG = "config"
+    KEYS = "keys"
+    SNAPSHOTS = "snapshots"
+    INDEX = "index"
+    LOCKS = "locks"
+    DATA = "data"
+
+
+@dataclass(frozen=True)
+class ResticObject:
+    """An object of a repository; ``name`` is empty for ``config``."""
+
+    folder: Folder
+    name: str
+
+
+def owner_prefix(did: str) -> str:
+    """The owner's folder in the store: exactly one dash, the same for ever, and derived, so that it can be found again.
+
+    The clients take what follows the dash as a suffix of its own, so a DID with a dash is refused.
+
+    Raises:
+        ValueError: If the DID holds a dash or a slash.
+    """
+    if "-" in did or "/" in did or not did.startswith("did:"):
+        raise ValueError(f"not a DID that can name a folder: {did!r}")
+    return f"{did}-{hashlib.sha256(did.encode()).hexdigest()[:12]}"
+
+
+def repository_name(name: str, backup_id: UUID) -> str:
+    """The last part of a repository's address, readable and safe in every URL."""
+    readable = _UNSAFE.sub("_", name.encode("ascii", "ignore").decode()).strip("._")[:40]
+    return f"{readable or 'backup'}-{backup_id}"
+
+
+def display_name(repository: str) -> str:
+    """What to call a repository found in the store: its name without the backup id that a device appended."""
+    return _BACKUP_ID.sub("", repository) or repository
+
+
+def classify(path: str) -> ResticObject | None:
+    """What an object is by its path below the repository; None when restic has no such object."""
+    match = _OBJECT.fullmatch(path)
+    if match is None:
+        return None
+    if match["config"]:
+        return ResticObject(Folder.CONFIG, "")
+    if match["data"]:
+        return ResticObject(Folder.DATA, path.rpartition("/")[2])
+    return ResticObject(Folder(match["folder"]), match["name"])
+
+
+def url_path(*parts: str) -> str:
+    """Parts of a path as they stand in a URL; a colon stays as it is, as the clients write DIDs."""
+    return "/".join(quote(part, safe=":") for part in parts)

@@ -1,0 +1,94 @@
+"""Expected failures of catalog."""
+
+from shared.errors import Kind, ServiceError
+
+
+class TerminusNotFound(ServiceError):
+    """No such Terminus of this owner."""
+
+    code = "terminus_not_found"
+    kind = Kind.NOT_FOUND
+
+
+class BackupNotFound(ServiceError):
+    """No such backup of this owner."""
+
+    code = "backup_not_found"
+    kind = Kind.NOT_FOUND
+
+
+class BackupNameTaken(ServiceError):
+    """The owner already has a backup of that name; ``backup_id`` says which."""
+
+    code = "backup_name_taken"
+    kind = Kind.CONFLICT
+
+
+class BackupDeleted(ServiceError):
+    """The backup is being deleted or is gone."""
+
+    code = "backup_deleted"
+    kind = Kind.CONFLICT
+
+
+class BackupNotDeletable(ServiceError):
+    """The backup's state does not allow to delete it."""
+
+    code = "backup_not_deletable"
+    kind = Kind.CONFLICT
+
+
+class BackupNotUndeletable(ServiceError):
+    """It is too late, or there is nothing to undo."""
+
+    code = "backup_not_undeletable"
+    kind = Kind.CONFLICT
+
+
+class SnapshotNotFound(ServiceError):
+    """No such snapshot of this owner."""
+
+    code = "snapshot_not_found"
+    kind = Kind.NOT_FOUND
+
+
+class SnapshotNotRestorable(ServiceError):
+    """The snapshot's object is not in the store, or is not what its name says."""
+
+    code = "snapshot_not_restorable"
+    kind = Kind.CONFLICT
+
+
+class StorageKeyNotFound(ServiceError):
+    """No such storage key of this owner."""
+
+    code = "storage_key_not_found"
+    kind = Kind.NOT_FOUND
+
+
+class OwnerNotFound(ServiceError):
+    """No owner of that id has been seen here."""
+
+    code = "owner_not_found"
+    kind = Kind.NOT_FOUND
+
+
+class StoreUnavailable(ServiceError):
+    """The object store does not answer, or not as it should."""
+
+    code = "store_unavailable"
+    kind = Kind.UNAVAILABLE
+
+
+class RepositoryMissing(ServiceError):
+    """The backup has no repository in the store yet, or no longer."""
+
+    code = "repository_missing"
+    kind = Kind.CONFLICT
+
+
+class TooManyRequests(ServiceError):
+    """More requests of this kind than are answered in a minute."""
+
+    code = "too_many_requests"
+    kind = Kind.RATE_LIMITED

@@ -1,0 +1,36 @@
+"""Time comes in here."""
+
+from datetime import datetime, timedelta
+
+from shared.service import Job, Runtime
+
+from catalog.adapters import Adapters
+from catalog.operations.measure import discover_due_owner, measure_due_backup
+from catalog.operations.remove import begin_due_removal, finish_due_removal
+from catalog.settings import Settings
+
+CatalogRuntime = Runtime[Settings, Adapters]
+
+
+async def measure(runtime: CatalogRuntime, now: datetime) -> int:
+    return await measure_due_backup(runtime.database, runtime.adapters, runtime.settings, now)
+
+
+async def discover(runtime: CatalogRuntime, now: datetime) -> int:
+    return await discover_due_owner(runtime.database, runtime.adapters, runtime.settings, now)
+
+
+async def begin_removal(runtime: CatalogRuntime, now: datetime) -> int:
+    return await begin_due_removal(runtime.database, runtime.settings, now)
+
+
+async def finish_removal(runtime: CatalogRuntime, now: datetime) -> int:
+    return await finish_due_removal(runtime.database, runtime.adapters, now)
+
+
+JOBS = (
+    Job("measure", measure, timedelta(milliseconds=500)),
+    Job("discover", discover, timedelta(seconds=2)),
+    Job("begin_removal", begin_removal, timedelta(seconds=5)),
+    Job("finish_removal", finish_removal, timedelta(seconds=5)),
+)

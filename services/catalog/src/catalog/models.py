@@ -1,0 +1,210 @@
+"""Catalog's tables."""
+
+from datetime import datetime
+from uuid import UUID
+
+from shared.messaging import NAMING
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from catalog.domain.lifecycle import State
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), UUID: Uuid(), int: BigInteger()}
+
+
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """The column holds one of these and nothing else."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})", name=column)
+
+
+class OwnerSpace(Base):
+    """An owner's folder in the store."""
+
+    __tablename__ = "owner_spaces"
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    did: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[str] = mapped_column(unique=True)
+    restriction: Mapped[str | None]
+    discover_due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (one_of("restriction", "arrears", "over_limit"), Index(None, "discover_due_at"))
+
+
+class Terminus(Base):
+    """A home cloud of an owner."""
+
+    __tablename__ = "terminus"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey(OwnerSpace.owner_id))
+    name: Mapped[str]
+    cluster_id: Mapped[str | None]
+    version: Mapped[str | None]
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("owner_id", "name"), Index(None, "owner_id", "created_at", "id"))
+
+
+class Backup(Base):
+    """A backup task and what the store was last seen to hold of it.
+
+    ``latest_snapshot_id`` to ``objects`` and ``overdue_at`` are derived from snapshots and measurements when those
+    change, so that the list reads one table.
+    """
+
+    __tablename__ = "backups"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey(OwnerSpace.owner_id))
+    terminus_id: Mapped[UUID | None] = mapped_column(ForeignKey(Terminus.id))
+    name: Mapped[str]
+    kind: Mapped[str | None] = mapped_column(comment="path or app; null for one found in the store")
+    source: Mapped[str | None] = mapped_column(comment="the path or the app's name")
+    repository: Mapped[str]
+    discovered: Mapped[bool]
+    state: Mapped[str] = mapped_column(default=State.ACTIVE)
+    created_at: Mapped[datetime]
+
+    first_snapshot_at: Mapped[datetime | None]
+    latest_snapshot_at: Mapped[datetime | None]
+    latest_snapshot_id: Mapped[UUID | None]
+    snapshot_count: Mapped[int] = mapped_column(default=0)
+    storage_bytes: Mapped[int] = mapped_column(default=0)
+    objects: Mapped[int] = mapped_column(default=0)
+    measured_at: Mapped[datetime | None]
+    overdue_at: Mapped[datetime | None]
+
+    initialised: Mapped[bool] = mapped_column(default=False, comment="config has been seen in the store")
+    key_names: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, comment="restic key files seen")
+    measure_due_at: Mapped[datetime | None]
+    delete_due_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        one_of("state", *State),
+        one_of("kind", "path", "app"),
+        UniqueConstraint("owner_id", "repository"),
+        # A name means one backup; what was found in the store may be called like one we made.
+        Index(
+            "uq_backups_live_name",
+            "owner_id",
+            "terminus_id",
+            "name",
+            unique=True,
+            postgresql_where=text("state <> 'deleted' AND NOT discovered"),
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(None, "owner_id", "created_at", "id"),
+        Index(None, "measure_due_at"),
+        Index(None, "delete_due_at"),
+    )
+
+
+class BackupMove(Base):
+    """A change of a backup's state: when, from what, to what, and by whom."""
+
+    __tablename__ = "backup_moves"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    backup_id: Mapped[UUID] = mapped_column(ForeignKey(Backup.id), index=True)
+    source: Mapped[str]
+    trigger: Mapped[str]
+    target: Mapped[str]
+    moved_at: Mapped[datetime]
+
+
+class Snapshot(Base):
+    """A snapshot that a device reported or that was found in the store."""
+
+    __tablename__ = "snapshots"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    backup_id: Mapped[UUID] = mapped_column(ForeignKey(Backup.id))
+    owner_id: Mapped[UUID]
+    restic_id: Mapped[str]
+    status: Mapped[str]
+    kind: Mapped[str]
+    taken_at: Mapped[datetime]
+    size_processed_bytes: Mapped[int | None]
+    size_added_bytes: Mapped[int | None]
+    version: Mapped[str | None]
+    reported: Mapped[bool]
+    discovered: Mapped[bool]
+    created_at: Mapped[datetime]
+    object_bytes: Mapped[int | None] = mapped_column(comment="size of the snapshot's object when it was verified")
+    object_modified_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        one_of("status", "pending", "successful", "damaged", "missing"),
+        one_of("kind", "full", "incremental"),
+        UniqueConstraint("backup_id", "restic_id"),
+        Index(None, "backup_id", "taken_at", "id"),
+    )
+
+
+class StorageMeasurement(Base):
+    """How many bytes a backup held at an instant; the level holds until the next row."""
+
+    __tablename__ = "storage_measurements"
+
+    backup_id: Mapped[UUID] = mapped_column(ForeignKey(Backup.id), primary_key=True)
+    measured_at: Mapped[datetime] = mapped_column(primary_key=True)
+    storage_bytes: Mapped[int]
+    objects: Mapped[int]
+
+
+class StorageKey(Base):
+    """A key to an owner's objects; its secret is derived or the store's own, never kept."""
+
+    __tablename__ = "storage_keys"
+
+    access_key_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey(OwnerSpace.owner_id))
+    backup_id: Mapped[UUID | None] = mapped_column(ForeignKey(Backup.id))
+    terminus_id: Mapped[UUID | None] = mapped_column(ForeignKey(Terminus.id))
+    restore_id: Mapped[UUID | None] = mapped_column(index=True)
+    access: Mapped[str]
+    issuer: Mapped[str]
+    declared_bytes: Mapped[int | None] = mapped_column(comment="what the device said it was about to write")
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        one_of("access", "read", "write"),
+        Index(None, "backup_id", "expires_at"),
+        Index(None, "owner_id", "issued_at"),
+    )
+
+
+class KeyFileRead(Base):
+    """Who was given a backup's key files, and when: what the limit counts and an auditor reads."""
+
+    __tablename__ = "key_file_reads"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    owner_id: Mapped[UUID]
+    backup_id: Mapped[UUID] = mapped_column(ForeignKey(Backup.id))
+    reader: Mapped[str] = mapped_column(comment="session:<id> or restore:<id>")
+    read_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "owner_id", "read_at"),)

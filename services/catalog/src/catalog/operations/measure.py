@@ -1,0 +1,264 @@
+"""Measuring: what the store holds, and what follows from it for backups and snapshots."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared.db import Database
+from shared.events.catalog import BackupRegistered, SnapshotRecorded, StorageMeasured
+from shared.outbox import publish
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog import queries
+from catalog.adapters import Adapters
+from catalog.domain.habit import overdue_at
+from catalog.domain.layout import Folder, classify, display_name
+from catalog.domain.lifecycle import State
+from catalog.domain.snapshots import Kind, SeenSnapshot, Status, added_bytes, status_of
+from catalog.models import Backup, Snapshot, StorageMeasurement
+from catalog.ports import Location
+from catalog.settings import Settings
+
+LEASE = timedelta(minutes=30)
+"""How long a measurement may take before somebody else takes it over."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A repository as one pass over its objects showed it."""
+
+    storage_bytes: int
+    objects: int
+    has_config: bool
+    key_names: list[str]
+    snapshots: dict[str, SeenSnapshot]
+
+
+async def measure_due_backup(database: Database, adapters: Adapters, settings: Settings, now: datetime) -> int:
+    """Measure one backup that is due; 0 when none is.
+
+    Claim, look, record: the store is asked between two transactions, and a claim that is never followed by a record
+    runs out.
+    """
+    lease_until = now + LEASE
+    async with database.transaction() as session:
+        claimed = await queries.claim_measurement(session, now, lease_until)
+        if claimed is None:
+            return 0
+        verified = await _verified_objects(session, claimed.backup_id)
+    location = adapters.issuer.location(claimed.prefix)
+    listing = await _list_repository(adapters, location, claimed.repository, verified)
+    async with database.transaction() as session:
+        await _record(session, settings, claimed.backup_id, listing, measured_at=now, lease_until=lease_until)
+    return 1
+
+
+async def discover_due_owner(database: Database, adapters: Adapters, settings: Settings, now: datetime) -> int:
+    """Look through one owner's folder for repositories nobody registered; 0 when no owner is due."""
+    async with database.transaction() as session:
+        claimed = await queries.claim_discovery(session, now, now + settings.discover_every)
+        if claimed is None:
+            return 0
+        known = set(await session.scalars(select(Backup.repository).where(Backup.owner_id == claimed.owner_id)))
+    location = adapters.issuer.location(claimed.prefix)
+    for repository in await adapters.store.list_folders(location):
+        if repository in known:
+            continue
+        config = await adapters.store.find(location, f"{repository}/{Folder.CONFIG}")
+        if config is not None:
+            async with database.transaction() as session:
+                await _register_found(session, claimed.owner_id, repository, config.modified_at, now)
+    return 1
+
+
+async def _list_repository(
+    adapters: Adapters, location: Location, repository: str, verified: dict[str, SeenSnapshot]
+) -> Listing:
+    storage_bytes = objects = 0
+    has_config = False
+    key_names: list[str] = []
+    found: dict[str, SeenSnapshot] = {}
+    async for page in adapters.store.list_objects(location, f"{repository}/"):
+        for item in page:
+            storage_bytes += item.size_bytes
+            objects += 1
+            part = classify(item.name)
+            if part is None or part.folder in (Folder.DATA, Folder.INDEX, Folder.LOCKS):
+                continue
+            if part.folder is Folder.CONFIG:
+                has_config = True
+            elif part.folder is Folder.KEYS:
+                key_names.append(part.name)
+            else:
+                found[part.name] = SeenSnapshot(part.name, item.size_bytes, item.modified_at, intact=False)
+    for restic_id, seen in found.items():
+        before = verified.get(restic_id)
+        same = before and (before.object_bytes, before.modified_at) == (seen.object_bytes, seen.modified_at)
+        digest = restic_id if same else await adapters.store.sha256(location, f"{repository}/snapshots/{restic_id}")
+        found[restic_id] = SeenSnapshot(restic_id, seen.object_bytes, seen.modified_at, intact=digest == restic_id)
+    return Listing(storage_bytes, objects, has_config, sorted(key_names), found)
+
+
+async def _verified_objects(session: AsyncSession, backup_id: UUID) -> dict[str, SeenSnapshot]:
+    """Snapshots whose object was found intact, with the size and time it had: the same again need not be read."""
+    rows = await session.execute(
+        select(Snapshot.restic_id, Snapshot.object_bytes, Snapshot.object_modified_at).where(
+            Snapshot.backup_id == backup_id, Snapshot.status == Status.SUCCESSFUL
+        )
+    )
+    return {
+        restic_id: SeenSnapshot(restic_id, size, modified_at, intact=True)
+        for restic_id, size, modified_at in rows
+        if size is not None and modified_at is not None
+    }
+
+
+async def _record(
+    session: AsyncSession, settings: Settings, backup_id: UUID, listing: Listing, *, measured_at: datetime,
+    lease_until: datetime,
+) -> None:  # fmt: skip
+    backup = await session.scalar(select(Backup).where(Backup.id == backup_id).with_for_update())
+    assert backup is not None
+    if backup.state not in (State.ACTIVE, State.DELETING):
+        return
+    if backup.measured_at is None or backup.measured_at < measured_at:
+        await _reconcile(session, backup, listing, measured_at)
+        await _record_level(session, backup, listing, measured_at)
+    if backup.measure_due_at == lease_until:
+        writing = await queries.is_being_written(session, backup.owner_id, backup_id, measured_at)
+        pending = await _is_waiting_for_objects(session, backup_id)
+        soon = settings.measure_writing_every if writing or pending else settings.measure_every
+        backup.measure_due_at = measured_at + soon
+
+
+async def _record_level(session: AsyncSession, backup: Backup, listing: Listing, measured_at: datetime) -> None:
+    changed = backup.measured_at is None or (backup.storage_bytes, backup.objects) != (
+        listing.storage_bytes,
+        listing.objects,
+    )
+    backup.measured_at = measured_at
+    if not changed:
+        return
+    backup.storage_bytes = listing.storage_bytes
+    backup.objects = listing.objects
+    session.add(
+        StorageMeasurement(
+            backup_id=backup.id,
+            measured_at=measured_at,
+            storage_bytes=listing.storage_bytes,
+            objects=listing.objects,
+        )
+    )
+    publish(
+        session,
+        StorageMeasured(
+            owner_id=backup.owner_id,
+            backup_id=backup.id,
+            terminus_id=backup.terminus_id,
+            measured_at=measured_at,
+            storage_bytes=listing.storage_bytes,
+            objects=listing.objects,
+        ),
+    )
+
+
+async def _reconcile(session: AsyncSession, backup: Backup, listing: Listing, now: datetime) -> None:
+    """Bring the snapshots' rows to what the store has."""
+    backup.initialised = backup.initialised or listing.has_config
+    backup.key_names = sorted({*backup.key_names, *listing.key_names})
+    rows = {row.restic_id: row for row in await session.scalars(select(Snapshot).filter_by(backup_id=backup.id))}
+    unknown = [seen for restic_id, seen in listing.snapshots.items() if restic_id not in rows]
+    added = added_bytes(listing.storage_bytes, backup.storage_bytes, len(unknown))
+    for seen in unknown:
+        rows[seen.restic_id] = _found_snapshot(backup, seen, added, now)
+        session.add(rows[seen.restic_id])
+    has_full = any(row.status == Status.SUCCESSFUL for row in rows.values())
+    for row in sorted(rows.values(), key=lambda row: (row.taken_at, row.restic_id)):
+        seen_now = listing.snapshots.get(row.restic_id)
+        before = Status(row.status)
+        row.status = status_of(seen_now, before, row.created_at, now)
+        if seen_now is not None:
+            row.object_bytes, row.object_modified_at = seen_now.object_bytes, seen_now.modified_at
+        if row.status == Status.SUCCESSFUL and before is not Status.SUCCESSFUL:
+            row.kind = Kind.INCREMENTAL if has_full else Kind.FULL
+            has_full = True
+            publish(session, _recorded(backup, row))
+    successful = sorted(
+        (row for row in rows.values() if row.status == Status.SUCCESSFUL), key=lambda row: (row.taken_at, row.id)
+    )
+    backup.snapshot_count = len(successful)
+    backup.first_snapshot_at = successful[0].taken_at if successful else None
+    backup.latest_snapshot_at = successful[-1].taken_at if successful else None
+    backup.latest_snapshot_id = successful[-1].id if successful else None
+    backup.overdue_at = overdue_at([row.taken_at for row in successful])
+
+
+def _found_snapshot(backup: Backup, seen: SeenSnapshot, added: int | None, now: datetime) -> Snapshot:
+    return Snapshot(
+        id=uuid4(),
+        backup_id=backup.id,
+        owner_id=backup.owner_id,
+        restic_id=seen.restic_id,
+        status=Status.PENDING,
+        kind=Kind.INCREMENTAL,
+        taken_at=seen.modified_at,
+        size_added_bytes=added,
+        reported=False,
+        discovered=True,
+        created_at=now,
+    )
+
+
+def _recorded(backup: Backup, row: Snapshot) -> SnapshotRecorded:
+    return SnapshotRecorded(
+        owner_id=backup.owner_id,
+        backup_id=backup.id,
+        snapshot_id=row.id,
+        restic_id=row.restic_id,
+        kind="full" if row.kind == Kind.FULL else "incremental",
+        taken_at=row.taken_at,
+        size_added_bytes=row.size_added_bytes,
+    )
+
+
+async def _is_waiting_for_objects(session: AsyncSession, backup_id: UUID) -> bool:
+    waiting = select(Snapshot.id).where(Snapshot.backup_id == backup_id, Snapshot.status == Status.PENDING)
+    return bool(await session.scalar(select(waiting.exists())))
+
+
+async def _register_found(
+    session: AsyncSession, owner_id: UUID, repository: str, created_at: datetime, now: datetime
+) -> None:
+    backup_id = uuid4()
+    name = display_name(repository)
+    terminus_id = await queries.find_writer_terminus(session, owner_id, created_at)
+    registered: Any = await session.scalar(
+        insert(Backup)
+        .values(
+            id=backup_id,
+            owner_id=owner_id,
+            terminus_id=terminus_id,
+            name=name,
+            repository=repository,
+            discovered=True,
+            created_at=created_at,
+            measure_due_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(Backup.id)
+    )
+    if registered is not None:
+        publish(
+            session,
+            BackupRegistered(
+                owner_id=owner_id,
+                backup_id=backup_id,
+                terminus_id=terminus_id,
+                backup_name=name,
+                discovered=True,
+                registered_at=now,
+            ),
+        )

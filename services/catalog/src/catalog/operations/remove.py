@@ -1,0 +1,89 @@
+"""Removing a backup's objects once its grace is over."""
+
+from datetime import datetime, timedelta
+
+from shared.db import Database
+from shared.events.catalog import BackupDeleted, StorageMeasured
+from shared.outbox import publish
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog import queries
+from catalog.adapters import Adapters
+from catalog.domain.layout import Folder
+from catalog.domain.lifecycle import State, Trigger
+from catalog.models import Backup, StorageMeasurement
+from catalog.settings import Settings
+
+LEASE = timedelta(minutes=30)
+
+
+async def begin_due_removal(database: Database, settings: Settings, now: datetime) -> int:
+    """Take one backup past its grace: revoke its keys and let the gate forget them; 0 when none is due.
+
+    A backup that is being restored waits until that restore's keys have ended.
+    """
+    async with database.transaction() as session:
+        claimed = await queries.claim_deletion(session, now, State.DELETING, now + settings.removal_pause)
+        if claimed is None:
+            return 0
+        restored_until = await queries.is_being_restored(session, claimed.backup_id, now)
+        if restored_until is not None:
+            backup = await session.get_one(Backup, claimed.backup_id)
+            backup.delete_due_at = min(restored_until, now + LEASE)
+            return 1
+        await queries.move(session, claimed.backup_id, State.DELETING, Trigger.GRACE_OVER, now)
+        await queries.revoke_keys(session, now, backup_id=claimed.backup_id)
+    return 1
+
+
+async def finish_due_removal(database: Database, adapters: Adapters, now: datetime) -> int:
+    """Remove one backup's objects and record that they are gone; 0 when none is due.
+
+    Snapshots and the configuration go last: whoever looks meanwhile sees a backup, not a heap of packs. A process
+    that dies here leaves the rest to the next turn.
+    """
+    async with database.transaction() as session:
+        claimed = await queries.claim_deletion(session, now, State.REMOVING, now + LEASE)
+    if claimed is None:
+        return 0
+    location = adapters.issuer.location(claimed.prefix)
+    folder = f"{claimed.repository}/"
+    late: list[str] = []
+    async for page in adapters.store.list_objects(location, folder):
+        names = [folder + item.name for item in page]
+        kept = [name for name in names if _goes_last(name.removeprefix(folder))]
+        late += kept
+        await adapters.store.remove(location, [name for name in names if name not in set(kept)])
+    await adapters.store.remove(location, late)
+    left = [item async for page in adapters.store.list_objects(location, folder) for item in page]
+    async with database.transaction() as session:
+        if left:
+            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now
+            return 1
+        if await queries.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
+            await _record_gone(session, await session.get_one(Backup, claimed.backup_id), now)
+    return 1
+
+
+def _goes_last(name: str) -> bool:
+    return name == Folder.CONFIG or name.startswith(f"{Folder.SNAPSHOTS}/")
+
+
+async def _record_gone(session: AsyncSession, backup: Backup, now: datetime) -> None:
+    backup.deleted_at = now
+    backup.delete_due_at = backup.measure_due_at = backup.overdue_at = None
+    backup.storage_bytes = backup.objects = 0
+    backup.measured_at = now
+    session.add(StorageMeasurement(backup_id=backup.id, measured_at=now, storage_bytes=0, objects=0))
+    publish(
+        session,
+        StorageMeasured(
+            owner_id=backup.owner_id,
+            backup_id=backup.id,
+            terminus_id=backup.terminus_id,
+            measured_at=now,
+            storage_bytes=0,
+            objects=0,
+        ),
+    )
+    publish(session, BackupDeleted(owner_id=backup.owner_id, backup_id=backup.id, deleted_at=now))

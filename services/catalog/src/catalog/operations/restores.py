@@ -1,0 +1,52 @@
+"""What the restore service asks: which snapshot, and keys that read it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.db import Database
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog import queries
+from catalog.adapters import Adapters
+from catalog.domain.gate import Access
+from catalog.domain.lifecycle import State
+from catalog.domain.snapshots import Status
+from catalog.errors import BackupDeleted, SnapshotNotFound, SnapshotNotRestorable
+from catalog.operations.storage_keys import Wanted, issue_key, read_key_files
+
+
+async def find_restorable(
+    session: AsyncSession, owner_id: UUID, *, backup_id: UUID | None, snapshot_id: UUID | None
+) -> queries.AnyRow:
+    """A snapshot that can be restored now.
+
+    Raises:
+        SnapshotNotFound: If it is not the owner's, or the backup has no successful snapshot.
+        BackupDeleted: If its objects are going or gone.
+        SnapshotNotRestorable: If the store does not have it as it should be.
+    """
+    found = await queries.find_restorable(session, owner_id, backup_id=backup_id, snapshot_id=snapshot_id)
+    if found is None or (backup_id is None and snapshot_id is None):
+        raise SnapshotNotFound("You have no such snapshot, or this backup has no successful snapshot yet.")
+    if found.backup_state not in (State.ACTIVE, State.DELETING):
+        raise BackupDeleted("This backup was deleted: there is nothing left to restore.")
+    if found.status != Status.SUCCESSFUL:
+        raise SnapshotNotRestorable(
+            f"This snapshot is {found.status} in the store. Choose another one of the backup.",
+            status_in_store=found.status,
+        )
+    return found
+
+
+async def issue_restore_key(
+    database: Database, adapters: Adapters, owner_id: UUID, restore_id: UUID, snapshot_id: UUID, lifetime: timedelta,
+    now: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """A key that reads the snapshot's repository until the restore ends, and the repository's key files."""
+    async with database.reading() as session:
+        found = await find_restorable(session, owner_id, backup_id=None, snapshot_id=snapshot_id)
+    wanted = Wanted(owner_id, found.backup_id, Access.READ, lifetime, restore_id=restore_id)
+    key = await issue_key(database, adapters, wanted, timedelta(0), now)
+    files = await read_key_files(database, adapters, owner_id, found.backup_id, f"restore:{restore_id}", now)
+    return {**key, "key_files": files}

@@ -1,0 +1,153 @@
+"""Issuing and revoking storage keys, and giving out restic key files."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.db import Database
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog import queries
+from catalog.adapters import Adapters
+from catalog.domain.gate import Access
+from catalog.domain.layout import Folder
+from catalog.domain.lifecycle import State
+from catalog.errors import BackupDeleted, BackupNotFound, RepositoryMissing, StorageKeyNotFound, TooManyRequests
+from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
+from catalog.operations.backups import require_writable
+from catalog.ports import IssuedKey, Place
+
+KEY_FILES = 20
+KEY_FILE_BYTES = 16_384
+KEY_FILE_READS_A_MINUTE = 30
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A key somebody asks for; with a restore, it ends with that restore."""
+
+    owner_id: UUID
+    backup_id: UUID
+    access: Access
+    lifetime: timedelta
+    restore_id: UUID | None = None
+    declared_bytes: int | None = None
+
+
+async def issue_key(
+    database: Database, adapters: Adapters, wanted: Wanted, writing_every: timedelta, now: datetime
+) -> dict[str, Any]:
+    """A key for one backup's repository.
+
+    The measurement that watches a writer is scheduled before the key exists, and the issuer is asked outside any
+    transaction: a key whose row was lost with the process still gets measured, and ends by itself.
+
+    Raises:
+        BackupNotFound: If the backup is not the owner's.
+        BackupDeleted: If it is to be deleted (for writing) or gone (for reading).
+        StoreUnavailable: If the issuer does not answer.
+    """
+    async with database.transaction() as session:
+        place = await _place(session, wanted)
+        if wanted.access is Access.WRITE:
+            await queries.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
+    issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
+    async with database.transaction() as session:
+        # Asked again under the row's lock: the backup may have been deleted meanwhile.
+        await _place(session, wanted)
+        backup = await session.get(Backup, wanted.backup_id)
+        assert backup is not None
+        session.add(
+            StorageKey(
+                access_key_id=issued.access_key_id,
+                owner_id=wanted.owner_id,
+                backup_id=wanted.backup_id,
+                terminus_id=backup.terminus_id,
+                restore_id=wanted.restore_id,
+                access=wanted.access,
+                issuer=adapters.issuer.name,
+                declared_bytes=wanted.declared_bytes,
+                issued_at=now,
+                expires_at=issued.expires_at,
+            )
+        )
+    return _read(issued, wanted.access, place, adapters)
+
+
+async def revoke_key(session: AsyncSession, owner_id: UUID, access_key_id: str, now: datetime) -> None:
+    """End a key now; one that has ended stays ended.
+
+    Raises:
+        StorageKeyNotFound: If the key is not the owner's.
+    """
+    found = await session.scalar(
+        update(StorageKey)
+        .where(StorageKey.access_key_id == access_key_id, StorageKey.owner_id == owner_id)
+        .values(revoked_at=func.coalesce(StorageKey.revoked_at, now))
+        .returning(StorageKey.access_key_id)
+    )
+    if found is None:
+        raise StorageKeyNotFound("You have no storage key of that id.")
+
+
+async def read_key_files(
+    database: Database, adapters: Adapters, owner_id: UUID, backup_id: UUID, reader: str, now: datetime
+) -> list[dict[str, str]]:
+    """A repository's key files, which hold the master key sealed by the backup password; each reading is noted.
+
+    Args:
+        reader: Who gets them, for the record.
+
+    Raises:
+        BackupNotFound: If the backup is not the owner's.
+        RepositoryMissing: If there are none: nothing was backed up yet, or the store lost them.
+        TooManyRequests: After too many readings in a minute.
+        StoreUnavailable: If the store does not answer.
+    """
+    async with database.transaction() as session:
+        backup = await queries.find_backup(session, owner_id, backup_id)
+        if backup is None:
+            raise BackupNotFound("You have no backup of that id.")
+        if await queries.count_key_file_reads(session, owner_id, now - timedelta(minutes=1)) >= KEY_FILE_READS_A_MINUTE:
+            raise TooManyRequests("Key files were asked for too often. Wait a minute.", retry_after_seconds=60)
+        session.add(KeyFileRead(owner_id=owner_id, backup_id=backup_id, reader=reader, read_at=now))
+        space = await session.get_one(OwnerSpace, owner_id)
+        repository = backup.repository
+    location = adapters.issuer.location(space.prefix)
+    folder = f"{repository}/{Folder.KEYS}/"
+    names = [found.name async for page in adapters.store.list_objects(location, folder) for found in page][:KEY_FILES]
+    if not names:
+        raise RepositoryMissing("There is no repository in the store for this backup: back up first.")
+    contents = [await adapters.store.read_small(location, folder + name, KEY_FILE_BYTES) for name in names]
+    return [
+        {"name": name, "content": base64.b64encode(content).decode()}
+        for name, content in zip(names, contents, strict=True)
+    ]
+
+
+async def _place(session: AsyncSession, wanted: Wanted) -> Place:
+    backup = await queries.find_backup(session, wanted.owner_id, wanted.backup_id, lock=True)
+    if backup is None:
+        raise BackupNotFound("You have no backup of that id. GET /api/v1/backups lists yours.")
+    if wanted.access is Access.WRITE:
+        require_writable(backup)
+    elif backup.state not in (State.ACTIVE, State.DELETING):
+        raise BackupDeleted("This backup was deleted: there is nothing left to read.")
+    space = await session.get_one(OwnerSpace, wanted.owner_id)
+    return Place(space.prefix, backup.repository)
+
+
+def _read(issued: IssuedKey, access: Access, place: Place, adapters: Adapters) -> dict[str, Any]:
+    return {
+        "access_key_id": issued.access_key_id,
+        "secret_access_key": issued.secret_access_key,
+        "session_token": issued.session_token,
+        "expires_at": issued.expires_at,
+        "scope": access,
+        "issuer": adapters.issuer.name,
+        "repository_url": adapters.issuer.repository_url(place),
+        "ca_certificate": adapters.issuer.ca_certificate(),
+    }
