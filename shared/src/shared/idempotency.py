@@ -50,15 +50,13 @@ class Once:
         if self._key is None:
             status, body = await answer()
             return _respond(status, _encode(model, body))
-        key_hash = hashlib.sha256(f"{self._caller}\0{self._key}".encode()).digest()
+        key_hash = self._key_hash()
         lock = int.from_bytes(key_hash[:8], signed=True)
         if not await session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
             raise RequestInFlight("The same request is still being answered. Ask again in a moment.")
-        before = await session.get(IdempotentResponse, key_hash)
+        before = await self.answered(session)
         if before is not None:
-            if before.request_hash != self._request_hash:
-                raise IdempotencyKeyReused("This Idempotency-Key was used for another request. Use a new key.")
-            return _respond(before.status, self._cipher().decrypt(key_hash[:12], before.sealed_body, None))
+            return before
         status, body = await answer()
         content = _encode(model, body)
         session.add(
@@ -70,6 +68,25 @@ class Once:
             )
         )
         return _respond(status, content)
+
+    async def answered(self, session: AsyncSession) -> Response | None:
+        """The answer given before to the same request, or None.
+
+        For an endpoint that asks another service before its transaction, so that a repeated request does not ask again.
+
+        Raises:
+            IdempotencyKeyReused: If the key came with another method, path or body.
+        """
+        key_hash = self._key_hash()
+        before = None if self._key is None else await session.get(IdempotentResponse, key_hash)
+        if before is None:
+            return None
+        if before.request_hash != self._request_hash:
+            raise IdempotencyKeyReused("This Idempotency-Key was used for another request. Use a new key.")
+        return _respond(before.status, self._cipher().decrypt(key_hash[:12], before.sealed_body, None))
+
+    def _key_hash(self) -> bytes:
+        return hashlib.sha256(f"{self._caller}\0{self._key}".encode()).digest()
 
     def _cipher(self) -> AESGCMSIV:
         seed = f"{self._caller}\0{self._key}".encode()

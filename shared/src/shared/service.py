@@ -62,6 +62,8 @@ class Runtime(Generic[SettingsT, AdaptersT]):
     adapters: AdaptersT
     tracing: TracerProvider
     broker_reachable: bool = field(default=False)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the listeners close; an answer without an end of its own, such as a stream, ends then."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class Service:
                 gc.collect()
                 gc.freeze()
                 await stop.wait()
+                runtime.stopping.set()
                 for server in servers:
                     server.should_exit = True
                 await asyncio.wait(serving)
