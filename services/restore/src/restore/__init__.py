@@ -1,0 +1,1 @@
+"""Restores: tickets, their keys, what restoring clients report, and the timeline their owners watch."""

@@ -1,0 +1,5 @@
+"""``python -m restore api | worker | all | migrate``."""
+
+from restore.app import service
+
+service.main()

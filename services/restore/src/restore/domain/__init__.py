@@ -1,0 +1,1 @@
+"""The rules of a restore; values in, values out."""

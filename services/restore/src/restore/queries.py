@@ -1,0 +1,202 @@
+"""Named reads and guarded writes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import RowMapping, case, delete, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from restore.domain import lifecycle
+from restore.domain.lifecycle import State
+from restore.models import RedeemAttempts, Restore, Ticket, TimelineEntry
+
+RATE_WINDOW = timedelta(minutes=1)
+
+# What an owner sees of a restore, and how it is called outside.
+SHOWN = (
+    Restore.id.label("restore_id"),
+    Restore.target,
+    Restore.state,
+    Restore.reason,
+    Restore.backup_id,
+    Restore.backup_name,
+    Restore.terminus_name,
+    Restore.path,
+    Restore.snapshot_id,
+    Restore.restic_id,
+    Restore.snapshot_taken_at,
+    Restore.size_processed_bytes,
+    Restore.bytes_restored,
+    Restore.files_restored,
+    Restore.total_bytes,
+    Restore.warnings,
+    Restore.created_at,
+    Restore.updated_at,
+    Restore.redeemed_at,
+    Restore.ended_at,
+    Restore.due_at.label("expires_at"),
+)
+ENTRY = (
+    TimelineEntry.number,
+    TimelineEntry.recorded_at,
+    TimelineEntry.kind,
+    TimelineEntry.source.label("previous_state"),
+    TimelineEntry.state,
+    TimelineEntry.reason,
+    TimelineEntry.bytes_restored,
+    TimelineEntry.files_restored,
+    TimelineEntry.total_bytes,
+    TimelineEntry.warnings,
+)
+
+
+async def list_restores(
+    session: AsyncSession,
+    owner_id: UUID,
+    *,
+    state: State | None,
+    backup_id: UUID | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """The owner's restores, newest first, and one row more than ``limit`` if there is one."""
+    found = select(*SHOWN).where(Restore.owner_id == owner_id)
+    if state is not None:
+        found = found.where(Restore.state == state)
+    if backup_id is not None:
+        found = found.where(Restore.backup_id == backup_id)
+    if after is not None:
+        found = found.where(tuple_(Restore.created_at, Restore.id) < after)
+    found = found.order_by(Restore.created_at.desc(), Restore.id.desc()).limit(limit + 1)
+    return (await session.execute(found)).mappings().all()
+
+
+async def show(session: AsyncSession, owner_id: UUID, restore_id: UUID) -> RowMapping | None:
+    """The owner's restore as it is shown, or None; another owner's restore is None too."""
+    found = select(*SHOWN).where(Restore.id == restore_id, Restore.owner_id == owner_id)
+    return (await session.execute(found)).mappings().one_or_none()
+
+
+async def timeline(session: AsyncSession, restore_id: UUID, *, after: int, limit: int) -> Sequence[RowMapping]:
+    """Entries with a number above ``after``, oldest first, and one more than ``limit`` if there is one."""
+    found = (
+        select(*ENTRY)
+        .where(TimelineEntry.restore_id == restore_id, TimelineEntry.number > after)
+        .order_by(TimelineEntry.number)
+        .limit(limit + 1)
+    )
+    return (await session.execute(found)).mappings().all()
+
+
+async def state_of(session: AsyncSession, restore_id: UUID) -> State:
+    return State((await session.scalars(select(Restore.state).where(Restore.id == restore_id))).one())
+
+
+async def lock(session: AsyncSession, restore_id: UUID, owner_id: UUID | None = None) -> Restore | None:
+    """The restore, unchanged by others until the transaction ends; None also when it is not the given owner's."""
+    found = select(Restore).where(Restore.id == restore_id)
+    if owner_id is not None:
+        found = found.where(Restore.owner_id == owner_id)
+    return await session.scalar(found.with_for_update(), execution_options={"populate_existing": True})
+
+
+async def find_ticket(session: AsyncSession, ticket_hash: bytes) -> Ticket | None:
+    return await session.scalar(select(Ticket).where(Ticket.ticket_hash == ticket_hash))
+
+
+async def bind(session: AsyncSession, restore_id: UUID, redeemer_hash: bytes) -> bool:
+    """Compare-and-set the ticket's redeemer; False means that somebody redeemed it first."""
+    bound = await session.scalar(
+        update(Ticket)
+        .where(Ticket.restore_id == restore_id, Ticket.redeemer_hash.is_(None))
+        .values(redeemer_hash=redeemer_hash)
+        .returning(Ticket.restore_id)
+    )
+    return bound is not None
+
+
+async def move(session: AsyncSession, restore_id: UUID, source: State, target: State, now: datetime) -> Restore | None:
+    """Compare-and-set the state; None means that another moved it first.
+
+    Returns:
+        The restore with ``last_number`` advanced: the number of the history row that goes with the move.
+    """
+    return await session.scalar(
+        update(Restore)
+        .where(Restore.id == restore_id, Restore.state == source)
+        .values(
+            state=target,
+            updated_at=now,
+            due_at=lifecycle.due_at(target, now),
+            ended_at=now if target in lifecycle.OVER else None,
+            last_number=Restore.last_number + 1,
+        )
+        .returning(Restore),
+        execution_options={"populate_existing": True},
+    )
+
+
+async def forget_last_progress(session: AsyncSession, restore_id: UUID, number: int) -> None:
+    """Make room for newer progress: drop the entry of that number if it is progress."""
+    await session.execute(
+        delete(TimelineEntry).where(
+            TimelineEntry.restore_id == restore_id, TimelineEntry.number == number, TimelineEntry.kind == "progress"
+        )
+    )
+
+
+async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Restore]:
+    """Restores whose time is over, most overdue first; those that another replica deals with are left to it."""
+    return (
+        await session.scalars(
+            select(Restore)
+            .where(Restore.due_at <= now)
+            .order_by(Restore.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+
+
+async def open_restores_of_backup(
+    session: AsyncSession, owner_id: UUID, backup_id: UUID, failed_since: datetime
+) -> Sequence[Restore]:
+    """The backup's restores that go on, or failed not long ago and may still go on; locked."""
+    return (
+        await session.scalars(
+            select(Restore)
+            .where(
+                Restore.owner_id == owner_id,
+                Restore.backup_id == backup_id,
+                Restore.state.not_in(lifecycle.TERMINAL),
+                or_(Restore.state != State.FAILED, Restore.ended_at > failed_since),
+            )
+            .order_by(Restore.id)
+            .with_for_update()
+        )
+    ).all()
+
+
+async def count_attempt(session: AsyncSession, address: str, now: datetime) -> tuple[int, datetime]:
+    """Count one more attempt from an address; how many there were in its current minute, and when that began."""
+    over = RedeemAttempts.since <= now - RATE_WINDOW
+    counted = (
+        insert(RedeemAttempts)
+        .values(address=address, since=now, attempts=1)
+        .on_conflict_do_update(
+            index_elements=[RedeemAttempts.address],
+            set_={
+                "since": case((over, now), else_=RedeemAttempts.since),
+                "attempts": case((over, 1), else_=RedeemAttempts.attempts + 1),
+            },
+        )
+        .returning(RedeemAttempts.attempts, RedeemAttempts.since)
+    )
+    attempts, since = (await session.execute(counted)).one()
+    return attempts, since
+
+
+async def forget_attempts(session: AsyncSession, now: datetime) -> None:
+    await session.execute(delete(RedeemAttempts).where(RedeemAttempts.since <= now - RATE_WINDOW))

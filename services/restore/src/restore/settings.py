@@ -1,0 +1,24 @@
+"""What restore must be told."""
+
+from pydantic import HttpUrl, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import SettingsConfigDict
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read once, where the process starts. Every field can be set as ``RESTORE_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix="RESTORE_")
+
+    catalog_url: HttpUrl
+    """Catalog's internal listener."""
+    catalog_credential: SecretStr
+    """What catalog knows the caller ``restore`` by."""
+    catalog_deadline_seconds: PositiveFloat = 10.0
+    """For a whole call, however slowly the answer trickles."""
+
+    redeem_attempts_per_minute: PositiveInt = 30
+    """From one client address; redeeming needs no sign-in."""
+    streams_per_process: PositiveInt = 500
+    streams_per_owner: PositiveInt = 10
+    """Timelines that one owner may follow at once in one process."""
