@@ -1,0 +1,46 @@
+"""Starts the real servers, nothing more: private PostgreSQL and RabbitMQ, once per run, on private ports."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from space_local.postgres import Postgres
+from space_local.rabbitmq import RabbitMQ
+from tests.support.databases import Databases
+from tests.support.tokens import TokenIssuer
+
+
+@pytest.fixture(scope="session")
+def servers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_home: Path) -> Iterator[Postgres]:
+    server = Postgres(servers_home, fast=True)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+    server.destroy()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(servers_home: Path) -> Iterator[RabbitMQ]:
+    server = RabbitMQ(servers_home)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    return Databases(postgres)
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[TokenIssuer]:
+    issuer = TokenIssuer()
+    yield issuer
+    issuer.close()
