@@ -78,7 +78,7 @@ class BackupOutcome:
 
 @dataclass(frozen=True)
 class RestoreOutcome:
-    """A restore that wrote and verified all content; `faults` are properties (owner, times, attributes) it could not set."""
+    """All content is written and verified; `faults` are properties (owner, times, attributes) that could not be set."""
 
     summary: Summary | None
     faults: list[ItemError]

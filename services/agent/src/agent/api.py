@@ -1,0 +1,217 @@
+"""The HTTP client: one origin, problem+json turned into errors, time-outs, bounded repeats."""
+
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+from uuid import uuid4
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from agent.config import JsonObject
+from agent.errors import NotSignedIn, ServerRefused, SpaceError, Unreachable
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+ATTEMPTS = 4
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 10.0
+PAGE_SIZE = 100
+_PASSING_STATUSES = frozenset({429, 502, 503, 504})
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+_HINTS = {
+    "owner_unknown": "Register with `space login --name you@olares.com`, or join from another device with --enrol.",
+    "invite_required": "Ask the operator for an invite and add --invite.",
+    "olares_name_taken": "Choose another name, or join its owner's account with --enrol.",
+    "ticket_expired": "Make a new ticket and run its command with the same --to: what is there already is kept.",
+    "ticket_spent": "Tickets work for one machine only. Make a new one.",
+    "insufficient_scope": "Use an API token with this scope, or sign in with `space login`.",
+}
+
+
+class AccessTokens(Protocol):
+    """Where bearer tokens come from: a kept session or an API token."""
+
+    def current(self) -> str: ...
+
+    def renewed(self, refused: str) -> str:
+        """A token other than the one that was just refused."""
+        ...
+
+
+class Client:
+    def __init__(
+        self,
+        origin: str,
+        *,
+        tokens: AccessTokens | None = None,
+        ca_file: Path | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        self.origin = origin.rstrip("/")
+        self._tokens = tokens
+        verify = True if ca_file is None else _trusting(ca_file)
+        try:
+            self._http = httpx.Client(
+                base_url=f"{self.origin}/api/v1", timeout=timeout, verify=verify, headers={"User-Agent": "space"}
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise SpaceError("origin_invalid", f"{origin} is not an address.") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, params: Mapping[str, object] | None = None) -> JsonObject:
+        return self._call("GET", path, params=params, attempts=ATTEMPTS)
+
+    def items(self, path: str, params: Mapping[str, object] | None = None) -> Iterator[JsonObject]:
+        """Every item of a paged list."""
+        cursor: object = None
+        while True:
+            page = self.get(path, {**(params or {}), "limit": PAGE_SIZE, "cursor": cursor})
+            items = page.get("items")
+            yield from items if isinstance(items, list) else ()
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def post(
+        self, path: str, body: JsonObject | None = None, *, authorised: bool = True, attempts: int = ATTEMPTS
+    ) -> JsonObject:
+        """Create or do something; every attempt carries the same Idempotency-Key, so repeating is safe."""
+        return self._call("POST", path, body=body or {}, authorised=authorised, attempts=attempts)
+
+    def delete(self, path: str, *, attempts: int = ATTEMPTS) -> JsonObject:
+        return self._call("DELETE", path, attempts=attempts)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        body: JsonObject | None = None,
+        authorised: bool = True,
+        attempts: int,
+    ) -> JsonObject:
+        headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        query = {name: _parameter(value) for name, value in (params or {}).items() if value is not None}
+        token = None
+        if authorised:
+            if self._tokens is None:
+                raise NotSignedIn
+            token = self._tokens.current()
+        renewed = False
+        for attempt in range(1, attempts + 1):
+            if token is not None:
+                headers["Authorization"] = f"Bearer {token}"
+            try:
+                response = self._http.request(method, path, params=query, json=body, headers=headers)
+            except httpx.TransportError as error:
+                if attempt == attempts:
+                    raise self._unreachable(error) from error
+                time.sleep(_wait_seconds(attempt))
+                continue
+            if response.status_code == 401 and token is not None and self._tokens is not None and not renewed:
+                token, renewed = self._tokens.renewed(token), True
+                response = self._once_more(method, path, query, body, {**headers, "Authorization": f"Bearer {token}"})
+            if response.status_code in _PASSING_STATUSES and attempt < attempts:
+                wait_seconds = _retry_after(response) or _wait_seconds(attempt)
+                if wait_seconds <= LONGEST_WAIT_SECONDS:
+                    time.sleep(wait_seconds)
+                    continue
+            return _read(response)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _once_more(
+        self, method: str, path: str, query: Mapping[str, str], body: JsonObject | None, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        try:
+            return self._http.request(method, path, params=query, json=body, headers=headers)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        reason = "did not answer in time" if isinstance(error, httpx.TimeoutException) else str(error) or "no answer"
+        return Unreachable(
+            "service_unreachable",
+            f"{self.origin} cannot be reached: {reason}.",
+            hint="Check the address (--origin, SPACE_ORIGIN) and that the service runs, then try again.",
+        )
+
+
+def parse(answer_type: type[AnswerT], answer: object) -> AnswerT:
+    """An answer as a type.
+
+    Raises:
+        SpaceError: `answer_invalid`: this is not an answer of Space; its content is not shown, it may hold secrets.
+    """
+    try:
+        return answer_type.model_validate(answer)
+    except ValidationError as error:
+        raise _not_space() from error
+
+
+def _read(response: httpx.Response) -> JsonObject:
+    if response.is_success:
+        if not response.content:
+            return {}
+        answer = _json_object(response)
+        if answer is None:
+            raise _not_space()
+        return answer
+    if response.is_redirect:
+        raise _not_space()
+    raise _problem(response)
+
+
+def _problem(response: httpx.Response) -> ServerRefused:
+    problem = _json_object(response) or {}
+    code = str(problem.get("code") or f"http_{response.status_code}")
+    detail = problem.get("detail") or problem.get("title") or f"The service answered {response.status_code}."
+    hint = _HINTS.get(code)
+    if response.status_code == 401 and hint is None:
+        hint = "Sign in again with `space login`."
+    if response.status_code == 429 and hint is None:
+        hint = f"Try again in {response.headers.get('Retry-After', 'a few')} seconds."
+    return ServerRefused(code, str(detail), status=response.status_code, hint=hint, extra=problem)
+
+
+def _json_object(response: httpx.Response) -> JsonObject | None:
+    try:
+        answer = response.json()
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _not_space() -> SpaceError:
+    return SpaceError("answer_invalid", "This address does not answer like Space.", hint="Check --origin.")
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:
+        raise SpaceError("ca_file_unusable", f"{ca_file} is not a file of PEM certificates.") from error
+
+
+def _parameter(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _wait_seconds(attempt: int) -> float:
+    return min(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), LONGEST_WAIT_SECONDS)

@@ -1,0 +1,367 @@
+"""Backing up: from a path to a snapshot that the service lists as successful."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum, auto
+from pathlib import Path
+
+from agent import api, config, keyfile, lookup, store
+from agent.api import Client
+from agent.config import JsonObject
+from agent.errors import (
+    ExitCode,
+    KeyMismatch,
+    KeysExpired,
+    RepositoryExists,
+    RepositoryLocked,
+    RepositoryMissing,
+    ServerRefused,
+    SpaceError,
+    Unreachable,
+    UsageError,
+    WrongPassword,
+)
+from agent.keyfile import BadKeyFile, KeyFile
+from agent.output import Output, path_text
+from agent.passwords import PasswordSource, checker
+from agent.restic import binary
+from agent.restic.messages import ItemError
+from agent.restic.repository import BackupOutcome, Repository, certificate_file
+from agent.wire import Backup, KeyFileAnswer, KeyFiles, Snapshot, StorageKeys, Terminus
+
+POLL_SECONDS = 1.0
+MAX_STEPS = 50
+
+
+@dataclass(frozen=True)
+class BackupRequest:
+    path: Path
+    name: str
+    terminus: str | None = None
+    tags: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    exclude_files: Sequence[Path] = ()
+    moved: bool = False
+    wait_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """A snapshot in the store; `status` is what the service says of it, or `unreported` when it could not be told."""
+
+    backup: Backup
+    restic_id: str
+    snapshot_id: str | None
+    status: str
+    files: int
+    bytes_processed: int
+    bytes_added: int
+    skipped: list[ItemError] = field(default_factory=list)
+    skipped_count: int = 0
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.WARNINGS if self.skipped_count or self.status == "unreported" else ExitCode.OK
+
+
+def check_source(path: Path) -> Path:
+    """The folder or file to back up, with symbolic links on the way followed.
+
+    Raises:
+        UsageError: It does not exist, cannot be read, or is neither a file nor a folder.
+    """
+    shown = path_text(path)
+    try:
+        real = path.resolve(strict=True)
+        mode = real.stat().st_mode
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "it is a loop of links"
+        raise UsageError("path_unusable", f"{shown} cannot be backed up: {reason}.") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise UsageError("path_unusable", f"{shown} is neither a file nor a folder.")
+    if not os.access(real, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
+        raise UsageError("path_unusable", f"{shown} cannot be backed up: you may not read it.")
+    return real
+
+
+def back_up(client: Client, request: BackupRequest, passwords: PasswordSource, out: Output) -> BackupReport:
+    """Make a snapshot and see it listed. Whatever ends this early, running it again goes on from what was uploaded."""
+    source = check_source(request.path)
+    program = binary.find()
+    terminus = None if request.terminus is None else lookup.terminus(client, request.terminus)
+    task = lookup.backup_of(client, request.name, terminus)
+    password: bytes | None = None
+    if task is None:
+        password = passwords.choose()
+        task = _create(client, request, terminus)
+    _check_same_source(task, request)
+
+    with _write_keys(client, task) as keys:
+        store.check_reachable(keys.current.repository_url, keys.current.ca_certificate)
+        with certificate_file(keys.current.ca_certificate) as ca_file:
+            repository = Repository(
+                binary=program,
+                url=keys.current.repository_url,
+                keys=store.keys_of(keys.current),
+                password=password or b"",
+                cache=config.cache_directory(),
+                ca_file=ca_file,
+                patience_seconds=store.patience_seconds(),
+            )
+            started_at = datetime.now(UTC)
+            outcome = _Upload(client, task, keys, repository, passwords, out).run(source, request)
+            return _report(client, task, outcome, started_at, request, out)
+
+
+def fetch_key_files(client: Client, task: Backup) -> list[KeyFile] | None:
+    """The repository's key files; empty before its first backup, None when this token may not see them."""
+    try:
+        answer = api.parse(KeyFiles, client.get(f"/backups/{task.backup_id}/key-files"))
+    except ServerRefused as error:
+        if error.code == "repository_missing":
+            return []
+        # Not allowed with this token, or asked too often: restic then checks the password itself.
+        if error.status in (403, 429):
+            return None
+        raise
+    return usable_key_files(answer.key_files)
+
+
+def usable_key_files(answers: Sequence[KeyFileAnswer]) -> list[KeyFile]:
+    try:
+        return keyfile.parse_all((answer.name, answer.content) for answer in answers)
+    except BadKeyFile as error:
+        raise SpaceError("key_file_unusable", f"The repository's key file is not usable: {error}.") from error
+
+
+class _KeptKeys:
+    """The write keys of one run; replaced when they expire, revoked at the end."""
+
+    def __init__(self, client: Client, task: Backup) -> None:
+        self._client = client
+        self._task = task
+        self._renewals = store.Renewals()
+        self.current = self._issue()
+
+    def renew(self, error: KeysExpired) -> None:
+        self._renewals.note(error)
+        self.current = self._issue()
+
+    def revoke(self) -> None:
+        with suppress(SpaceError):
+            self._client.delete(f"/storage-keys/{self.current.access_key_id}", attempts=1)
+
+    def _issue(self) -> StorageKeys:
+        body: JsonObject = {"backup_id": str(self._task.backup_id), "scope": "write"}
+        return api.parse(StorageKeys, self._client.post("/storage-keys", body))
+
+
+@contextmanager
+def _write_keys(client: Client, task: Backup) -> Iterator[_KeptKeys]:
+    keys = _KeptKeys(client, task)
+    try:
+        yield keys
+    finally:
+        keys.revoke()
+
+
+class _Step(Enum):
+    INIT = auto()
+    UNLOCK = auto()
+    BACK_UP = auto()
+
+
+class _Upload:
+    """restic's part: begins with a backup, and each expected failure says what to do before trying again."""
+
+    def __init__(
+        self,
+        client: Client,
+        task: Backup,
+        keys: _KeptKeys,
+        repository: Repository,
+        passwords: PasswordSource,
+        out: Output,
+    ) -> None:
+        self._client = client
+        self._task = task
+        self._keys = keys
+        self._repository = repository
+        self._passwords = passwords
+        self._out = out
+        self._has_unlocked = False
+        self._untried_hints: list[str] | None = None
+
+    def run(self, source: Path, request: BackupRequest) -> BackupOutcome:
+        self._settle_password()
+        step = _Step.BACK_UP
+        for _ in range(MAX_STEPS):
+            try:
+                match step:
+                    case _Step.INIT:
+                        self._init()
+                    case _Step.UNLOCK:
+                        self._repository.unlock()
+                    case _Step.BACK_UP:
+                        return self._back_up(source, request)
+                step = _Step.BACK_UP
+            except SpaceError as error:
+                step = self._next_step(step, error)
+        raise SpaceError("backup_failed", "The backup was begun too many times without coming to an end.")
+
+    def _back_up(self, source: Path, request: BackupRequest) -> BackupOutcome:
+        with self._out.progress("Backing up") as on_progress:
+            return self._repository.backup(
+                source,
+                tags=request.tags,
+                excludes=request.excludes,
+                exclude_files=request.exclude_files,
+                on_progress=on_progress,
+            )
+
+    def _settle_password(self) -> None:
+        """Check the password here where key files are known; otherwise restic is the first to tell."""
+        key_files = fetch_key_files(self._client, self._task)
+        password = self._repository.password
+        if key_files:
+            is_right = checker(key_files)
+            if not password or not is_right(password):
+                password = self._passwords.ask_until(is_right)
+        elif not password:
+            password = self._passwords.ask() if key_files is None else self._passwords.choose()
+        self._repository = replace(self._repository, password=password)
+
+    def _init(self) -> None:
+        # Two inits at once leave a key file that does not fit the config; on this machine they take turns.
+        with config.locked(f"init-{self._task.backup_id}"), suppress(RepositoryExists):
+            self._repository.init()
+
+    def _next_step(self, step: _Step, error: SpaceError) -> _Step:
+        match error:
+            case RepositoryMissing():
+                return _Step.INIT
+            case KeysExpired():
+                self._out.say("The store's keys have expired; going on with new ones.")
+                self._keys.renew(error)
+                self._repository = self._repository.with_keys(store.keys_of(self._keys.current))
+                return _Step.UNLOCK if step is _Step.BACK_UP else step
+            case RepositoryLocked() if not self._has_unlocked:
+                self._has_unlocked = True
+                return _Step.UNLOCK
+            case KeyMismatch():
+                self._try_another_key(error)
+                return step
+            case WrongPassword() if self._passwords.is_a_person:
+                self._out.say("This password is wrong. Please try again (Ctrl-C stops).")
+                self._repository = replace(self._repository, password=self._passwords.ask())
+                return step
+        raise error
+
+    def _try_another_key(self, error: KeyMismatch) -> None:
+        """Of several key files that the password opens, one belongs to the repository: another init lost a race."""
+        if self._untried_hints is None:
+            key_files = fetch_key_files(self._client, self._task) or []
+            password = self._repository.password
+            self._untried_hints = [key_file.name for key_file in key_files if key_file.opens_with(password)]
+        if not self._untried_hints:
+            raise SpaceError(
+                "key_mismatch",
+                "Another device set this backup task up at the same moment, with another password.",
+                hint="Run the command again with that password, or use another --name.",
+            ) from error
+        self._repository = replace(self._repository, key_hint=self._untried_hints.pop())
+
+
+def _create(client: Client, request: BackupRequest, terminus: Terminus | None) -> Backup:
+    body: JsonObject = {"name": request.name, "source": {"kind": "path", "path": path_text(request.path)}}
+    if terminus is not None:
+        body["terminus_id"] = str(terminus.terminus_id)
+    try:
+        return api.parse(Backup, client.post("/backups", body))
+    except ServerRefused as error:
+        taken_by = error.extra.get("backup_id")
+        if error.code != "backup_name_taken" or taken_by is None:
+            raise
+        task = api.parse(Backup, client.get(f"/backups/{taken_by}"))
+        if task.state != "active":
+            raise SpaceError(
+                "backup_deleting",
+                f"The backup task {task.name} is being deleted.",
+                hint=f"Keep it with `space undelete {task.name}`, or use another --name.",
+            ) from error
+        return task
+
+
+def _check_same_source(task: Backup, request: BackupRequest) -> None:
+    """Two folders under one name would take turns as its latest snapshot."""
+    if request.moved or task.path is None or task.path == path_text(request.path):
+        return
+    raise SpaceError(
+        "backup_of_another_path",
+        f"The backup task {task.name} is of {task.path}, not of {path_text(request.path)}.",
+        hint="Use another --name; or add --moved if the folder was moved.",
+    )
+
+
+def _report(
+    client: Client, task: Backup, outcome: BackupOutcome, started_at: datetime, request: BackupRequest, out: Output
+) -> BackupReport:
+    summary = outcome.summary
+    report = BackupReport(
+        backup=task,
+        restic_id=outcome.restic_id,
+        snapshot_id=None,
+        status="unreported",
+        files=summary.count("total_files_processed"),
+        bytes_processed=summary.count("total_bytes_processed"),
+        bytes_added=summary.count("data_added_packed"),
+        skipped=outcome.skipped,
+        skipped_count=outcome.skipped_count,
+    )
+    body: JsonObject = {
+        "restic_id": report.restic_id,
+        "taken_at": str(summary.fields.get("backup_start") or started_at.isoformat()),
+        "size_processed_bytes": report.bytes_processed,
+        "size_added_bytes": report.bytes_added,
+    }
+    try:
+        posted = api.parse(Snapshot, client.post(f"/backups/{task.backup_id}/snapshots", body))
+        seen = _await_listing(client, posted, request.wait_seconds, out)
+    except (Unreachable, ServerRefused) as error:
+        out.warn(f"The snapshot is in the store, but the service could not be told: {error.message} It will find it.")
+        return report
+    if seen.status == "damaged":
+        raise SpaceError(
+            "snapshot_damaged", "The service found the snapshot damaged in the store.", hint="Back up again."
+        )
+    return replace(report, snapshot_id=str(seen.snapshot_id), status=seen.status)
+
+
+def _await_listing(client: Client, posted: Snapshot, wait_seconds: float, out: Output) -> Snapshot:
+    """The snapshot once the service has seen it in the store, or as it is when the time is up."""
+    deadline = time.monotonic() + wait_seconds
+    seen = posted
+    while seen.status not in ("successful", "damaged") and time.monotonic() < deadline:
+        time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        seen = api.parse(Snapshot, client.get(f"/snapshots/{posted.snapshot_id}"))
+    return seen
+
+
+def report_document(report: BackupReport) -> JsonObject:
+    return {
+        "backup_id": str(report.backup.backup_id),
+        "name": report.backup.name,
+        "snapshot_id": report.snapshot_id,
+        "restic_id": report.restic_id,
+        "status": report.status,
+        "files": report.files,
+        "size_processed_bytes": report.bytes_processed,
+        "size_added_bytes": report.bytes_added,
+        "skipped_count": report.skipped_count,
+        "skipped": [{"path": error.item, "reason": error.message} for error in report.skipped],
+    }

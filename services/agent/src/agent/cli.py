@@ -1,0 +1,93 @@
+"""The `space` command: its parts, and the one place where failures become words and exit codes."""
+
+import os
+import signal
+import sys
+from importlib import metadata
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from agent.commands import account, backup, backups, devices, restore, terminus, tokens
+from agent.errors import ExitCode, SpaceError
+from agent.output import Output
+
+_HELP = """Back up to Space, list what is there, restore it.
+
+Passwords of backups never leave this machine.
+"""
+
+_EPILOG = """Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with warnings, 4 wrong backup password,
+5 sign-in needed, 6 refused by the service or the store (permission, quota, conflict), 7 the service or the store
+cannot be reached, 8 not found, 130 interrupted, 143 terminated."""
+
+app = typer.Typer(
+    name="space",
+    help=_HELP,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    # Tracebacks with local variables would show passwords and keys.
+    pretty_exceptions_enable=False,
+)
+app.command("login")(account.login)
+app.command("logout")(account.logout)
+app.command("whoami")(account.whoami)
+app.add_typer(devices.app, name="device")
+app.add_typer(tokens.app, name="token")
+app.add_typer(terminus.app, name="terminus")
+app.add_typer(backup.app, name="backup")
+app.command("backups")(backups.backups)
+app.command("snapshots")(backups.snapshots)
+app.command("delete")(backups.delete)
+app.command("undelete")(backups.undelete)
+app.add_typer(restore.app, name="restore")
+app.command("restores")(restore.restores)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"space {metadata.version('space-agent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: stopped like Ctrl-C, so that restic ends cleanly."""
+
+
+def main() -> None:
+    """Run the command; everything kept or uploaded so far stays usable whichever way it ends."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _raise_terminated)
+    # So that Ctrl-C works where a script started us in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    out = Output(as_json="--json" in sys.argv[1:])
+    try:
+        code = app(standalone_mode=False)
+    except SpaceError as error:
+        out.error(error)
+        code = error.exit_code
+    except _Terminated:
+        code = ExitCode.TERMINATED
+    except (KeyboardInterrupt, typer.Abort):
+        out.say("Interrupted. Run the same command again to go on.")
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `space backups | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    sys.exit(int(code or 0))
+
+
+def _raise_terminated(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated

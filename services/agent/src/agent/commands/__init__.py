@@ -1,0 +1,1 @@
+"""One module per noun; each command parses, calls one function and prints."""

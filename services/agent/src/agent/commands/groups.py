@@ -1,0 +1,16 @@
+"""A noun that is a command and a group at once: `space backup PATH` beside `space backup show NAME`."""
+
+from typer._click.core import Context
+from typer.core import TyperGroup
+
+
+class RunByDefault(TyperGroup):
+    """Words that do not begin with the name of a subcommand are arguments of `run`.
+
+    A folder that is called like a subcommand is written with its path: `./show`.
+    """
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)

@@ -1,0 +1,175 @@
+"""Printing: tables for people, one JSON document for programs, progress on standard error."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+from rich.text import Text
+
+from agent.config import JsonObject
+from agent.errors import ServerRefused, SpaceError
+from agent.restic import messages
+
+JSON_PROGRESS_SECONDS = 1.0
+
+OnProgress = Callable[[messages.Progress], None]
+
+
+class Output:
+    """Results on standard output, words on standard error; with `as_json` the words are left out."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def result(self, document: object, words: str | None = None) -> None:
+        """The command's one result."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(_strict(document), indent=2) + "\n")
+            sys.stdout.flush()
+        elif words is not None:
+            self._out.print(Text(readable(words)))
+
+    def table(self, document: object, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
+        if self.as_json:
+            self.result(document)
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(readable(cell)) for cell in row))
+        if table.row_count:
+            self._out.print(table)
+        else:
+            self.say(empty)
+
+    def say(self, words: str) -> None:
+        if not self.as_json:
+            self._err.print(Text(readable(words)))
+
+    def warn(self, words: str) -> None:
+        if not self.as_json:
+            self._err.print(Text(readable(f"Warning: {words}"), style="yellow"))
+
+    def error(self, error: SpaceError) -> None:
+        if self.as_json:
+            document: JsonObject = {"code": error.code, "detail": error.message, "exit_code": int(error.exit_code)}
+            if error.hint:
+                document["hint"] = error.hint
+            if isinstance(error, ServerRefused):
+                document["status"] = error.status
+            self.result({"error": document})
+            return
+        self._err.print(Text(readable(f"Error: {error.message}"), style="red"))
+        if error.hint:
+            self._err.print(Text(readable(error.hint)))
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[OnProgress]:
+        """What to call with restic's progress: a bar on a terminal, JSON lines with --json, nothing otherwise."""
+        if self.as_json:
+            yield _json_lines(label)
+        elif self._err.is_terminal:
+            with _bar(self._err, label) as on_progress:
+                yield on_progress
+        else:
+            yield lambda progress: None
+
+
+def readable(text: str) -> str:
+    """Text that is safe in a terminal: control characters and undecodable bytes are written as escapes."""
+    whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(character if character.isprintable() else _escaped(character) for character in whole)
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """A path as valid Unicode: bytes that are not UTF-8 are written as escapes."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def size_text(size_bytes: object) -> str:
+    """Bytes as the product writes them: GB of 2^30, two decimals; a dash when unknown."""
+    if not isinstance(size_bytes, int):
+        return "-"
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    size = float(size_bytes)
+    for unit in ("KB", "MB", "GB", "TB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.2f} {unit}"
+    return f"{size / 1024:.2f} PB"
+
+
+def time_text(moment: object) -> str:
+    """A time of the service in this machine's zone, to the minute; a dash when there is none."""
+    if not isinstance(moment, str):
+        return "-"
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return aware.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@contextmanager
+def _bar(console: Console, label: str) -> Iterator[OnProgress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda progress: bar.update(task, completed=progress.bytes_done, total=progress.bytes_total or None)
+
+
+def _json_lines(label: str) -> OnProgress:
+    last = 0.0
+
+    def write(progress: messages.Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last < JSON_PROGRESS_SECONDS:
+            return
+        last = time.monotonic()
+        line = {
+            "progress": label,
+            "bytes_done": progress.bytes_done,
+            "bytes_total": progress.bytes_total,
+            "files_done": progress.files_done,
+            "files_total": progress.files_total,
+        }
+        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.flush()
+
+    return write
+
+
+def _escaped(character: str) -> str:
+    if character == "\n":
+        return "\\n"
+    return character.encode("unicode_escape").decode()
+
+
+def _strict(document: object) -> object:
+    """The document with every string valid Unicode, so that any JSON reader takes it."""
+    if isinstance(document, str):
+        return path_text(document)
+    if isinstance(document, dict):
+        return {name: _strict(value) for name, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [_strict(value) for value in document]
+    return document

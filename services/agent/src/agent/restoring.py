@@ -1,0 +1,432 @@
+"""Restoring to this machine: from a ticket to a verified folder."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Self, TypeVar
+
+import httpx
+
+from agent import api, config, lookup, passwords, session, store
+from agent.api import Client
+from agent.backing_up import usable_key_files
+from agent.config import JsonObject
+from agent.errors import (
+    ExitCode,
+    KeyMismatch,
+    KeysExpired,
+    PathNotInSnapshot,
+    ServerRefused,
+    SpaceError,
+    UsageError,
+    WrongPassword,
+)
+from agent.output import Output, path_text, size_text
+from agent.passwords import PasswordSource
+from agent.restic import binary, messages
+from agent.restic.repository import Repository, RestoreOutcome, SnapshotRecord, certificate_file
+from agent.restore_target import NOTE_NAME, Note, Target
+from agent.wire import Backup, Redeemed, Snapshot, Ticket
+
+REPORT_SECONDS = 10.0
+REPORT_TIMEOUT = httpx.Timeout(5.0)
+MAX_RUNS = 50
+
+ResultT = TypeVar("ResultT")
+_TICKET_IS_OVER = frozenset({"ticket_expired", "ticket_spent", "ticket_unknown", "restore_ended", "restore_not_found"})
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """Exactly one of `ticket` and `backup` is given; `snapshot` refines the latter."""
+
+    target: Path
+    ticket: str | None = None
+    backup: str | None = None
+    snapshot: str | None = None
+    origin: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class RestoreReport:
+    restore_id: str
+    backup_name: str
+    restic_id: str
+    target: Path
+    folder: Path
+    files: int
+    bytes_restored: int
+    warnings: list[str]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.WARNINGS if self.warnings else ExitCode.OK
+
+
+def restore(request: RestoreRequest, source: PasswordSource, out: Output) -> RestoreReport:
+    """Restore into a folder and verify it; an interrupted restore goes on when the same command is run again."""
+    program = binary.find()
+    target = Target(request.target, overwrite=request.overwrite)
+    began_before = target.note is not None
+    redemption = _begin(request, target, out)
+    if began_before:
+        out.say(f"Going on with the unfinished restore in {target}.")
+    redeemed = redemption.answer
+    out.say(f"{redeemed.backup_name}, snapshot of {redeemed.snapshot.taken_at:%Y-%m-%d %H:%M} UTC.")
+    store.check_reachable(redeemed.repository_url, redeemed.ca_certificate)
+    with certificate_file(redeemed.ca_certificate) as ca_file, Reporter(redemption, out) as reporter:
+        repository = Repository(
+            binary=program,
+            url=redeemed.repository_url,
+            keys=store.keys_of(redeemed),
+            password=b"",
+            cache=config.cache_directory(),
+            ca_file=ca_file,
+            patience_seconds=store.patience_seconds(),
+        )
+        try:
+            report = _Download(redemption, repository, source, reporter, out).run()
+        except SpaceError as error:
+            reporter.failed(error)
+            raise
+        reporter.completed(report)
+    target.forget()
+    return report
+
+
+class Redemption:
+    """The right to read one snapshot; bound to the secret in the target's note, so it can be used again."""
+
+    def __init__(self, target: Target, note: Note) -> None:
+        self.target = target
+        self.note = note
+        self._renewals = store.Renewals()
+        self.answer = self._redeem()
+
+    def renew(self, error: KeysExpired) -> None:
+        self._renewals.note(error)
+        self.answer = self._redeem()
+
+    def _redeem(self) -> Redeemed:
+        body: JsonObject = {
+            "ticket": self.note.ticket.get_secret_value(),
+            "redeemer_secret": self.note.redeemer_secret.get_secret_value(),
+        }
+        with session.open_anonymous(self.note.origin) as client:
+            return api.parse(Redeemed, client.post("/tickets/redeem", body, authorised=False))
+
+
+def report_document(report: RestoreReport) -> JsonObject:
+    return {
+        "restore_id": report.restore_id,
+        "backup_name": report.backup_name,
+        "restic_id": report.restic_id,
+        "target": path_text(report.target),
+        "folder": path_text(report.folder),
+        "files": report.files,
+        "bytes_restored": report.bytes_restored,
+        "verified": True,
+        "warnings": report.warnings,
+    }
+
+
+def _begin(request: RestoreRequest, target: Target, out: Output) -> Redemption:
+    if request.ticket is not None:
+        return _begin_with_ticket(request, request.ticket, target)
+    return _begin_signed_in(request, target, out)
+
+
+def _begin_with_ticket(request: RestoreRequest, ticket: str, target: Target) -> Redemption:
+    before = target.note
+    if before is not None and before.ticket.get_secret_value() == ticket:
+        return Redemption(target, before)
+    began_empty = target.is_empty if before is None else before.began_empty
+    note = Note.fresh(session.origin(request.origin), ticket, backup_id=None, began_empty=began_empty)
+    return _redeem_first(target, note, before, overwrite=request.overwrite)
+
+
+def _begin_signed_in(request: RestoreRequest, target: Target, out: Output) -> Redemption:
+    assert request.backup is not None
+    with session.open_client(request.origin) as client:
+        task = api.parse(Backup, lookup.backup(client, request.backup))
+        before = target.note
+        snapshot_id = _unfinished_snapshot(client, request, task, before)
+        if before is not None and snapshot_id is not None:
+            try:
+                return Redemption(target, before)
+            except ServerRefused as error:
+                if error.code not in _TICKET_IS_OVER:
+                    raise
+                out.say("The ticket of the unfinished restore is over; going on with a new one.")
+        if snapshot_id is None:
+            wanted = lookup.snapshot(client, task.backup_id, request.snapshot or lookup.LATEST)
+            snapshot_id = str(wanted.snapshot_id)
+        ticket = api.parse(Ticket, client.post("/tickets", {"snapshot_id": snapshot_id}))
+        note = Note.fresh(
+            client.origin,
+            ticket.ticket.get_secret_value(),
+            backup_id=str(task.backup_id),
+            began_empty=target.is_empty if before is None else before.began_empty,
+        )
+        return _redeem_first(target, note, before, overwrite=request.overwrite)
+
+
+def _unfinished_snapshot(client: Client, request: RestoreRequest, task: Backup, before: Note | None) -> str | None:
+    """The snapshot of the unfinished restore in the target if this command means the same one; None to begin anew."""
+    if before is None or before.snapshot_id is None:
+        return None
+    if request.snapshot in (None, lookup.LATEST):
+        listed = client.items(f"/backups/{task.backup_id}/snapshots", {"status": "successful"})
+        found = [api.parse(Snapshot, item) for item in listed]
+        if any(str(candidate.snapshot_id) == before.snapshot_id for candidate in found):
+            return before.snapshot_id
+        wanted = None
+    else:
+        assert request.snapshot is not None
+        wanted = str(lookup.snapshot(client, task.backup_id, request.snapshot).snapshot_id)
+    if wanted != before.snapshot_id and not request.overwrite:
+        raise _another_restore()
+    return wanted if wanted == before.snapshot_id else None
+
+
+def _redeem_first(target: Target, note: Note, before: Note | None, *, overwrite: bool) -> Redemption:
+    """Bind a ticket to a new secret, which is on disk before it is sent: the answer may get lost."""
+    target.keep(note)
+    try:
+        redemption = Redemption(target, note)
+    except ServerRefused as error:
+        if error.code in _TICKET_IS_OVER:
+            _put_back(target, before)
+        raise
+    snapshot_id = str(redemption.answer.snapshot.snapshot_id)
+    if before is not None and before.snapshot_id not in (None, snapshot_id) and not overwrite:
+        _put_back(target, before)
+        raise _another_restore()
+    redemption.note = note.model_copy(update={"snapshot_id": snapshot_id})
+    target.keep(redemption.note)
+    return redemption
+
+
+def _put_back(target: Target, before: Note | None) -> None:
+    if before is None:
+        target.abandon()
+    else:
+        target.keep(before)
+
+
+def _another_restore() -> SpaceError:
+    return UsageError(
+        "target_of_another_restore",
+        "The folder holds an unfinished restore of another snapshot.",
+        hint="Choose another folder with --to, or add --overwrite.",
+    )
+
+
+class _Download:
+    """restic's part: the password, where in the folder things land, and what is done when keys expire."""
+
+    def __init__(
+        self, redemption: Redemption, repository: Repository, source: PasswordSource, reporter: "Reporter", out: Output
+    ) -> None:
+        self._redemption = redemption
+        self._repository = repository
+        self._source = source
+        self._reporter = reporter
+        self._out = out
+        self._target = redemption.target
+        self._key_files = usable_key_files(redemption.answer.key_files)
+        self._untried_hints: list[str] | None = None
+
+    def run(self) -> RestoreReport:
+        self._settle_password()
+        restic_id = self._redemption.answer.snapshot.restic_id
+        record = self._recovering(lambda: self._repository.snapshot(restic_id))
+        if record.restic_id != restic_id:
+            raise SpaceError("snapshot_differs", "The repository answered with another snapshot than the one chosen.")
+        self._warn_if_too_large(record)
+        self._reporter.restoring()
+        folder, outcome = self._restore_record(record)
+        return self._report(record, folder, outcome)
+
+    def _settle_password(self) -> None:
+        is_right = passwords.checker(self._key_files) if self._key_files else self._opens
+        self._repository = replace(self._repository, password=self._source.ask_until(is_right))
+
+    def _opens(self, password: bytes) -> bool:
+        try:
+            return replace(self._repository, password=password).exists()
+        except WrongPassword:
+            return False
+
+    def _restore_record(self, record: SnapshotRecord) -> tuple[Path, RestoreOutcome]:
+        """The content of the backed-up folder lands in the target itself.
+
+        A backed-up file lands in it by its name. Snapshots of several paths, and those whose path restic cannot name
+        back (not UTF-8), land under their whole original path.
+        """
+        if len(record.paths) == 1 and record.paths[0].strip("/"):
+            path = PurePosixPath(record.paths[0])
+            for subfolder, include in ((str(path), None), (str(path.parent), f"/{_literal(path.name)}")):
+                try:
+                    return self._target.path, self._restore(record, subfolder, include)
+                except PathNotInSnapshot:
+                    continue
+        outcome = self._restore(record, None, None)
+        original = Path(*PurePosixPath(record.paths[0]).parts[1:]) if len(record.paths) == 1 else Path()
+        return self._target.path / original, outcome
+
+    def _restore(self, record: SnapshotRecord, subfolder: str | None, include: str | None) -> RestoreOutcome:
+        # A backed-up folder may hold such a note of its own; it must not replace ours.
+        exclude = f"/{_literal(NOTE_NAME)}" if include is None else None
+
+        def once() -> RestoreOutcome:
+            with self._out.progress("Restoring") as on_progress:
+                return self._repository.restore(
+                    record.restic_id,
+                    self._target.path,
+                    subfolder=subfolder,
+                    include=include,
+                    exclude=exclude,
+                    on_progress=self._reporter.watching(on_progress),
+                )
+
+        return self._recovering(once)
+
+    def _recovering(self, run: Callable[[], ResultT]) -> ResultT:
+        """Run until it succeeds, with new keys when they expire and the other key file when one does not fit."""
+        for _ in range(MAX_RUNS):
+            try:
+                return run()
+            except KeysExpired as error:
+                self._out.say("The store's keys have expired; going on with new ones.")
+                self._redemption.renew(error)
+                self._repository = self._repository.with_keys(store.keys_of(self._redemption.answer))
+                self._reporter.restoring()
+            except KeyMismatch as error:
+                self._try_another_key(error)
+        raise SpaceError("restore_failed", "The restore was begun too many times without coming to an end.")
+
+    def _try_another_key(self, error: KeyMismatch) -> None:
+        if self._untried_hints is None:
+            password = self._repository.password
+            self._untried_hints = [key_file.name for key_file in self._key_files if key_file.opens_with(password)]
+        if not self._untried_hints:
+            raise error
+        self._repository = replace(self._repository, key_hint=self._untried_hints.pop())
+
+    def _warn_if_too_large(self, record: SnapshotRecord) -> None:
+        free_bytes = self._target.free_bytes()
+        if self._target.is_empty and record.size_bytes is not None and record.size_bytes > free_bytes:
+            self._out.warn(
+                f"The snapshot holds {size_text(record.size_bytes)}, the disk has {size_text(free_bytes)} left."
+            )
+
+    def _report(self, record: SnapshotRecord, folder: Path, outcome: RestoreOutcome) -> RestoreReport:
+        warnings = [f"{fault.item}: {fault.message}" for fault in outcome.faults]
+        summary = outcome.summary or messages.Summary({})
+        warnings += self._difference(record)
+        answer = self._redemption.answer
+        return RestoreReport(
+            restore_id=str(answer.restore_id),
+            backup_name=answer.backup_name,
+            restic_id=record.restic_id,
+            target=self._target.path,
+            folder=folder,
+            files=summary.count("files_restored") + summary.count("files_skipped"),
+            bytes_restored=summary.count("bytes_restored") + summary.count("bytes_skipped"),
+            warnings=warnings,
+        )
+
+    def _difference(self, record: SnapshotRecord) -> list[str]:
+        """What is in the folder against what restic counted when it made the snapshot."""
+        if not self._redemption.note.began_empty or record.files is None or record.size_bytes is None:
+            return []
+        note_bytes = (self._target.path / NOTE_NAME).lstat().st_size
+        files, size_bytes = self._target.count()
+        found = (files - 1, size_bytes - note_bytes)
+        if found == (record.files, record.size_bytes):
+            return []
+        return [
+            f"the snapshot was made of {record.files} files with {record.size_bytes} bytes, "
+            f"the folder has {found[0]} with {found[1]}"
+        ]
+
+
+class Reporter:
+    """Tells the service how the restore goes. A report that cannot be delivered never fails the restore; one answered
+    with `restore_ended` stops it, because then the owner has called it off."""
+
+    def __init__(self, redemption: Redemption, out: Output) -> None:
+        note = redemption.note
+        self._secret = note.redeemer_secret.get_secret_value()
+        self._path = f"/restores/{redemption.answer.restore_id}/reports"
+        self._client = Client(note.origin, ca_file=session.kept_ca_file(note.origin), timeout=REPORT_TIMEOUT)
+        self._out = out
+        self._last = 0.0
+        self._is_verifying = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.__exit__()
+
+    def restoring(self) -> None:
+        self._is_verifying = False
+        self._send({"state": "restoring"})
+
+    def watching(self, on_progress: Callable[[messages.Progress], None]) -> Callable[[messages.Progress], None]:
+        """The same progress, told to the service every few seconds too."""
+
+        def note(progress: messages.Progress) -> None:
+            on_progress(progress)
+            is_written = 0 < progress.bytes_total <= progress.bytes_done
+            if is_written and not self._is_verifying:
+                self._is_verifying = True
+                self._send({"state": "verifying", **_counts(progress)})
+            elif not is_written and time.monotonic() - self._last >= REPORT_SECONDS:
+                self._send({"state": "restoring", **_counts(progress)})
+
+        return note
+
+    def completed(self, report: RestoreReport) -> None:
+        body: JsonObject = {
+            "state": "completed",
+            "bytes_restored": report.bytes_restored,
+            "files_restored": report.files,
+            "total_bytes": report.bytes_restored,
+            "warnings": len(report.warnings),
+        }
+        if not self._send(body, attempts=3):
+            self._out.say("The service could not be told that the restore is complete; nothing is missing here.")
+
+    def failed(self, error: SpaceError) -> None:
+        if error.code != "restore_ended":
+            self._send({"state": "failed", "reason": error.code})
+
+    def _send(self, body: JsonObject, attempts: int = 1) -> bool:
+        self._last = time.monotonic()
+        try:
+            self._client.post(
+                self._path, {"redeemer_secret": self._secret, **body}, authorised=False, attempts=attempts
+            )
+        except SpaceError as error:
+            if error.code == "restore_ended" and body["state"] in ("restoring", "verifying"):
+                raise
+            return False
+        return True
+
+
+def _counts(progress: messages.Progress) -> JsonObject:
+    return {
+        "bytes_restored": progress.bytes_done,
+        "files_restored": progress.files_done,
+        "total_bytes": progress.bytes_total,
+    }
+
+
+def _literal(name: str) -> str:
+    """A name as a restic pattern that matches it alone."""
+    return "".join(f"\\{character}" if character in "\\*?[" else character for character in name)
