@@ -1,0 +1,1 @@
+"""Owners, sign-in, tokens and devices."""

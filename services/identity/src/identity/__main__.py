@@ -1,0 +1,5 @@
+"""``python -m identity api | worker | all | migrate``."""
+
+from identity.app import service
+
+service.main()

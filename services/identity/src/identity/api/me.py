@@ -1,0 +1,85 @@
+"""The signed-in owner: sessions and devices."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from shared.db import ReadTx, Tx
+from shared.idempotency import OnceOnly
+from shared.paging import Page, Paging, cached_json, page_of
+
+from identity import queries
+from identity.api.dependencies import (
+    AccountReader,
+    AccountWriter,
+    AnyCaller,
+    Now,
+    limit_per_owner,
+    not_stored,
+)
+from identity.models import Owner
+from identity.operations import devices, sessions
+from identity.schemas import DeviceRead, EnrolmentRead, MeRead, SessionRead
+
+router = APIRouter(prefix="/api/v1/me", tags=["me"])
+
+
+@router.get("", response_model=MeRead)
+async def get_me(caller: AnyCaller, tx: ReadTx) -> dict[str, object]:
+    """Who is signed in, and by what. For any token."""
+    owner = await tx.get_one(Owner, caller.owner_id)
+    return {
+        "owner_id": owner.owner_id,
+        "did": owner.did,
+        "olares_name": owner.olares_name,
+        "created_at": owner.created_at,
+        "scopes": sorted(caller.scopes),
+        "session_id": caller.session_id,
+    }
+
+
+@router.get("/sessions", response_model=Page[SessionRead])
+async def list_sessions(request: Request, caller: AccountReader, page: Paging, tx: ReadTx, now: Now) -> Response:
+    """The sessions that have not ended, newest first. Scope `account:read`."""
+    rows = await queries.list_sessions(tx, caller.owner_id, caller.session_id, page, now)
+    return cached_json(request, page_of(rows, page.limit, ("created_at", "session_id")))
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+async def end_session(session_id: UUID, caller: AccountWriter, tx: Tx, now: Now) -> None:
+    """End a session, one's own too. Scope `account:write`.
+
+    It cannot be refreshed from now on; an access token of it goes on working for its remaining minutes, ten at most.
+    """
+    await sessions.end_session(tx, caller, session_id, now)
+
+
+@router.get("/devices", response_model=Page[DeviceRead])
+async def list_devices(request: Request, caller: AccountReader, page: Paging, tx: ReadTx) -> Response:
+    """The devices that may sign in, newest first. Scope `account:read`."""
+    rows = await queries.list_devices(tx, caller.owner_id, page)
+    return cached_json(request, page_of(rows, page.limit, ("created_at", "device_id")))
+
+
+@router.post(
+    "/devices/enrolments",
+    response_model=EnrolmentRead,
+    status_code=201,
+    dependencies=[Depends(limit_per_owner(lambda limits: limits.codes))],
+)
+async def offer_enrolment(caller: AccountWriter, once: OnceOnly, tx: Tx, now: Now) -> Response:
+    """A code by which one more device joins: good for ten minutes, once. Scope `account:write`."""
+
+    async def answer() -> tuple[int, devices.EnrolmentCode]:
+        return 201, await devices.offer_enrolment(tx, caller, now)
+
+    return not_stored(await once(tx, answer, EnrolmentRead))
+
+
+@router.delete("/devices/{device_id}", status_code=204)
+async def remove_device(device_id: UUID, caller: AccountWriter, tx: Tx, now: Now) -> None:
+    """Keep a device from signing in. Scope `account:write`.
+
+    Its sessions end, and the API tokens and enrolment codes it made are revoked; access tokens already given out go
+    on working for their remaining minutes, ten at most. The last device cannot be removed: `last_device` (409).
+    """
+    await devices.remove_device(tx, caller, device_id, now)

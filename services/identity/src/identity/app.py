@@ -1,0 +1,22 @@
+"""Identity, put together."""
+
+from pathlib import Path
+
+from shared.service import Service
+
+from identity import api, jobs
+from identity.models import Base
+from identity.settings import Settings
+from identity.signing import open_issuer
+
+service = Service(
+    name="identity",
+    description="Owners, sign-in, tokens and devices.",
+    settings=Settings,
+    routers=api.ROUTERS,
+    internal_routers=api.INTERNAL_ROUTERS,
+    jobs=jobs.JOBS,
+    migrations=Path(__file__).parent / "migrations",
+    metadata=Base.metadata,
+    adapters=open_issuer,
+)

@@ -1,0 +1,22 @@
+"""Rate limits, counted in the database so that every replica counts alike."""
+
+from datetime import datetime
+
+from shared.db import Database
+
+from identity import queries
+from identity.domain.limits import Limit
+from identity.errors import TooManyAttempts
+
+
+async def count_attempt(database: Database, limit: Limit, subject: str, now: datetime) -> None:
+    """Count an attempt, in a transaction of its own: one that fails is an attempt too.
+
+    Raises:
+        TooManyAttempts: If the subject has used this window's attempts up.
+    """
+    async with database.transaction() as session:
+        attempts = await queries.count_attempt(session, limit, subject, now)
+    if attempts > limit.attempts:
+        wait = limit.retry_after_seconds(now)
+        raise TooManyAttempts(f"Too many attempts. Try again in {wait} seconds.", retry_after_seconds=wait)

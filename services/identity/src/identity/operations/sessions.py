@@ -1,0 +1,140 @@
+"""Sessions: opened by a sign-in, carried on by refreshing, ended by signing out."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from shared.auth import Caller, Scope
+from shared.db import Database
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from identity import queries
+from identity.domain.lifetimes import RefreshVerdict, judge_refresh, session_end
+from identity.domain.secrets import REFRESH_TOKEN_PREFIX, SECRET_BYTES, SEED_BYTES, digest, render_secret, succeed
+from identity.errors import RefreshInvalid, RefreshReused, SessionEnded, SessionNotFound
+from identity.models import Device, Owner, RefreshToken, Session
+from identity.signing import AccessTokenIssuer
+
+ALL_SCOPES = [scope.value for scope in Scope]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a client holds after signing in or refreshing. Lifetimes in seconds."""
+
+    owner: Owner
+    access_token: str
+    expires_in: int
+    refresh_token: str
+    refresh_expires_in: int
+
+
+async def open_session(
+    session: AsyncSession, issuer: AccessTokenIssuer, device: Device, client_name: str | None, now: datetime
+) -> Tokens:
+    """Sign a device in; its owner must be loaded."""
+    device.last_signed_in_at = now
+    opened = Session(
+        owner_id=device.owner_id,
+        device_id=device.device_id,
+        client_name=client_name,
+        created_at=now,
+        last_used_at=now,
+        expires_at=session_end(now, now),
+    )
+    session.add(opened)
+    await session.flush()
+    token = render_secret(REFRESH_TOKEN_PREFIX, secrets.token_bytes(SECRET_BYTES))
+    session.add(RefreshToken(token_hash=digest(token), session_id=opened.session_id, expires_at=opened.expires_at))
+    return _tokens(issuer, device.owner, opened, token, now)
+
+
+async def refresh(database: Database, issuer: AccessTokenIssuer, token: str, now: datetime) -> Tokens:
+    """New tokens for a refresh token.
+
+    Raises:
+        RefreshInvalid: If it is not one of ours.
+        SessionEnded: If its session was ended or is too old.
+        RefreshReused: If it was used before; its session is ended then, which is why this commits by itself
+            before it raises.
+    """
+    async with database.transaction() as session:
+        tokens = await rotate(session, issuer, token, now)
+    if tokens is None:
+        raise RefreshReused(
+            "This refresh token was used before, so its session has been ended in case it was stolen. Sign in again."
+        )
+    return tokens
+
+
+async def rotate(session: AsyncSession, issuer: AccessTokenIssuer, token: str, now: datetime) -> Tokens | None:
+    """Exchange a refresh token for its successor; None when it was used before, and its session is ended then."""
+    token_hash = digest(token)
+    family = await queries.lock_session_of(session, token_hash)
+    if family is None:
+        raise RefreshInvalid("This refresh token is not known here. Sign in again.")
+    presented = await session.get_one(RefreshToken, token_hash)
+    verdict = judge_refresh(
+        now=now,
+        session_expires_at=family.expires_at,
+        session_revoked_at=family.revoked_at,
+        token_used_at=presented.used_at,
+        is_predecessor=family.predecessor_hash == token_hash,
+    )
+    if verdict is RefreshVerdict.ENDED:
+        raise SessionEnded("This session has ended. Sign in again.")
+    if verdict is RefreshVerdict.REUSED:
+        family.revoked_at = now
+        log.warning("a refresh token came twice; its session is ended", session_id=str(family.session_id))
+        return None
+    if verdict is RefreshVerdict.ROTATE:
+        family.predecessor_hash = token_hash
+        family.successor_seed = secrets.token_bytes(SEED_BYTES)
+        family.expires_at = session_end(now, family.created_at)
+        presented.used_at = now
+    assert family.successor_seed is not None
+    successor = succeed(token, family.successor_seed)
+    if verdict is RefreshVerdict.ROTATE:
+        session.add(
+            RefreshToken(token_hash=digest(successor), session_id=family.session_id, expires_at=family.expires_at)
+        )
+    family.last_used_at = now
+    return _tokens(issuer, family.owner, family, successor, now)
+
+
+async def sign_out(session: AsyncSession, token: str, now: datetime) -> None:
+    """End the session a refresh token belongs to, also if the token is an old one. An unknown one changes nothing."""
+    family = await queries.lock_session_of(session, digest(token))
+    if family is not None and family.revoked_at is None:
+        family.revoked_at = now
+
+
+async def end_session(session: AsyncSession, caller: Caller, session_id: UUID, now: datetime) -> None:
+    if not await queries.revoke_session(session, caller.owner_id, session_id, now):
+        raise SessionNotFound("You have no session of this id.")
+
+
+async def demand_live_session(session: AsyncSession, caller: Caller, now: datetime) -> Session:
+    """The caller's session, which cannot end before this transaction does.
+
+    An access token outlives its session by up to ten minutes; it must not be able to hand out what lasts longer.
+
+    Raises:
+        SessionEnded: If it has ended.
+    """
+    live = await queries.find_live_session(session, caller.owner_id, caller.session_id, now)
+    if live is None:
+        raise SessionEnded("This session has ended. Sign in again.")
+    return live
+
+
+def _tokens(issuer: AccessTokenIssuer, owner: Owner, opened: Session, refresh_token: str, now: datetime) -> Tokens:
+    access = issuer.issue(
+        owner, scopes=ALL_SCOPES, session_id=opened.session_id, now=now, grant_expires_at=opened.expires_at
+    )
+    remaining = int((opened.expires_at - now).total_seconds())
+    return Tokens(owner, access.text, access.expires_in, refresh_token, remaining)

@@ -1,0 +1,93 @@
+"""The keys that sign access tokens, and the tokens themselves."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from shared.auth import ALGORITHM, TOKEN_TYPE
+
+from identity.domain.lifetimes import access_end
+from identity.models import Owner
+from identity.settings import Settings
+
+
+class SigningKeysUnusable(Exception):
+    """The file of signing keys is not what it must be; identity does not start."""
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A token as its holder gets it, and how many seconds it lives."""
+
+    text: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class AccessTokenIssuer:
+    """Makes access tokens that every service verifies by the published keys."""
+
+    issuer: str
+    keys: tuple[OKPKey, ...]
+
+    def issue(
+        self, owner: Owner, *, scopes: list[str], session_id: UUID, now: datetime, grant_expires_at: datetime
+    ) -> AccessToken:
+        """A token for one session or API token, whose id is its ``sid``."""
+        key = self.keys[-1]
+        issued = int(now.timestamp())
+        expires = int(access_end(now, grant_expires_at).timestamp())
+        claims = {
+            "iss": self.issuer,
+            "aud": self.issuer,
+            "sub": str(owner.owner_id),
+            "did": owner.did,
+            "name": owner.olares_name,
+            "scope": " ".join(sorted(scopes)),
+            "sid": str(session_id),
+            "iat": issued,
+            "exp": expires,
+        }
+        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}
+        return AccessToken(jwt.encode(header, claims, key, algorithms=[ALGORITHM]), expires - issued)
+
+    @property
+    def public_keys(self) -> dict[str, list[dict[str, Any]]]:
+        """The JWK set for verifiers: public halves only."""
+        return {
+            "keys": [
+                {**key.as_dict(private=False), "kid": key.kid, "use": "sig", "alg": ALGORITHM} for key in self.keys
+            ]
+        }
+
+
+def read_keys(path: Path) -> tuple[OKPKey, ...]:
+    """The keys of a JWK set file, in its order; a key without a ``kid`` gets its thumbprint (RFC 7638).
+
+    Raises:
+        SigningKeysUnusable: If the file is absent or holds anything but private Ed25519 keys, each with its own kid.
+    """
+    try:
+        keys = tuple(OKPKey.import_key(item) for item in json.loads(path.read_bytes())["keys"])
+    except (OSError, JoseError, ValueError, TypeError, KeyError) as error:
+        raise SigningKeysUnusable(f"{path} is not a readable JWK set ({type(error).__name__})") from error
+    for key in keys:
+        key.ensure_kid()
+    if not keys or any(key.curve_name != "Ed25519" or not key.is_private for key in keys):
+        raise SigningKeysUnusable(f"{path} must hold private Ed25519 keys, at least one")
+    if len({key.kid for key in keys}) != len(keys):
+        raise SigningKeysUnusable(f"{path} holds two keys of one kid")
+    return keys
+
+
+@asynccontextmanager
+async def open_issuer(settings: Settings) -> AsyncIterator[AccessTokenIssuer]:
+    yield AccessTokenIssuer(settings.issuer, read_keys(settings.signing_key_file))
