@@ -4,8 +4,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import ports
-from .process import Child, Server
+from space_local import ports
+from space_local.process import Child, Server
 
 
 class Caddy(Server):

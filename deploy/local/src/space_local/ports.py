@@ -7,7 +7,7 @@ import random
 import socket
 from pathlib import Path
 
-from .errors import PortTaken
+from space_local.errors import PortTaken
 
 # Below the kernel's range for outgoing connections, which would take a picked port while we are stopped.
 CANDIDATES = range(20000, 32000)

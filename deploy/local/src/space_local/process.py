@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from .errors import LocalError, ServerFailed
+from space_local.errors import LocalError, ServerFailed
 
 LOG_LIMIT = 20 * 2**20
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "LD_LIBRARY_PATH")
@@ -173,11 +173,16 @@ class Server:
 
     child: Child
 
+    @property
+    def running(self) -> bool:
+        return hasattr(self, "child") and self.child.running
+
     async def start(self) -> None:
         raise NotImplementedError
 
     async def stop(self) -> None:
-        await self.child.stop()
+        if hasattr(self, "child"):
+            await self.child.stop()
 
     async def restart(self) -> None:
         await self.stop()

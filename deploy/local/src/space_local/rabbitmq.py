@@ -6,9 +6,9 @@ from pathlib import Path
 
 import aiormq
 
-from . import ports
-from .errors import LocalError
-from .process import Child, Server
+from space_local import ports
+from space_local.errors import LocalError
+from space_local.process import Child, Server
 
 # The scripts in /usr/sbin refuse ordinary users; these do not.
 SCRIPTS = (
@@ -83,8 +83,7 @@ class RabbitMQ(Server):
         await self.child.until_ready(self._answers, 90)
 
     async def stop(self) -> None:
-        if hasattr(self, "child"):
-            await super().stop()
+        await super().stop()
         if self.epmd is not None:
             await self.epmd.stop()
 

@@ -6,20 +6,20 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import ports
-from .process import Child, Server
+from space_local import ports
+from space_local.process import Child, Server
 
 
 class Vault(Server):
     """rclone with one root per access key; the catalog says which, through the small program `auth_proxy`."""
 
     def __init__(
-        self, home: Path, auth_proxy: Path, keys_url: str, credential: str, port: int | None = None
+        self, home: Path, auth_proxy: Path, catalog_url: str, credential: str, port: int | None = None
     ) -> None:
         self.home = home
         self.port = port or ports.pick()
         self.auth_proxy = auth_proxy
-        self.keys_url = keys_url
+        self.catalog_url = catalog_url
         self.credential = credential
 
     @property
@@ -32,7 +32,7 @@ class Vault(Server):
         told = folder / "auth-proxy.json"
         told.unlink(missing_ok=True)
         with os.fdopen(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({"url": self.keys_url, "credential": self.credential}, file)
+            json.dump({"url": self.catalog_url, "credential": self.credential}, file)
         # rclone splits its option at blanks and knows no quotes, but paths may have blanks.
         program = folder / "auth-proxy"
         program.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(self.auth_proxy))}\n")

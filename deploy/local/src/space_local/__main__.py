@@ -1,0 +1,159 @@
+"""``python -m space_local run | stop | status | demo | invite | dead-letters | migrate | destroy``."""
+
+import argparse
+import asyncio
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from space_local import operator_tools
+from space_local.errors import LocalError
+from space_local.options import Options
+from space_local.process import end_leftovers
+from space_local.system import System, running_pid
+
+STOP_SECONDS = 90
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.command(arguments) or 0)
+    except LocalError as error:
+        print(f"\n{error}", file=sys.stderr)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        remedy = "Make room on the disk." if error.errno in (errno.ENOSPC, errno.EDQUOT) else _whose(error)
+        print(f"\n{error.strerror}: {error.filename or ''}. {remedy}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m space_local", description="The whole system on one machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int | None], help_: str) -> argparse.ArgumentParser:
+        found = commands.add_parser(name, help=help_)
+        found.set_defaults(command=command)
+        return found
+
+    run = add("run", _run, "start everything and stay until Ctrl-C or `stop`")
+    run.add_argument("--processes", action="store_true", help="one process per service and role")
+    add("stop", _stop, "end what `run` started")
+    add("status", _status, "whether it runs, and where")
+    add("destroy", _destroy, "delete the databases, the messages and the store of this folder")
+    add("invite", _invite, "print an invitation to register")
+    dead = add("dead-letters", _dead_letters, "list the messages set aside for a person")
+    dead.add_argument("--redrive", action="store_true", help="give them back to their consumers")
+    migrate = add("migrate", _migrate, "write a new revision of a service's database from its models")
+    migrate.add_argument("service")
+    migrate.add_argument("message")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    options = Options.from_environment(processes=arguments.processes)
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        current = asyncio.current_task()
+        assert current is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, current.cancel)
+        started = time.monotonic()
+        system = System(options, say=lambda line: print(line, flush=True))
+        print(f"Starting the system in {options.home} …", flush=True)
+        async with system:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+            print(
+                f"\nReady after {time.monotonic() - started:.1f} s.\n"
+                f"  origin  {system.origin}   (documents: {system.origin}/api/v1/docs)\n"
+                f"  store   {system.store_endpoint}   (its CA: {system.ca_file})\n"
+                f"  logs    {options.home / 'logs'}\n"
+                "Ctrl-C or `make stop` ends it.",
+                flush=True,
+            )
+            await system.watch(stop)
+            print("Stopping …", flush=True)
+
+    try:
+        asyncio.run(serve())
+    except asyncio.CancelledError:
+        print("Stopped while starting.", flush=True)
+        return 130
+    print("Stopped.", flush=True)
+    return 0
+
+
+def _stop(_: argparse.Namespace) -> int:
+    home = Options.from_environment().home
+    pid = running_pid(home)
+    if pid is None:
+        left = end_leftovers(home)
+        print(f"Ended what a killed run had left: {', '.join(left)}." if left else "The system is not running.")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while running_pid(home) is not None:
+        if time.monotonic() > deadline:
+            raise LocalError(f"Process {pid} has not ended within {STOP_SECONDS} s. See {home / 'logs'}.")
+        time.sleep(0.05)
+    print("Stopped.")
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    home = Options.from_environment().home
+    pid = running_pid(home)
+    try:
+        origin = (home / "origin").read_text().strip()
+    except FileNotFoundError:
+        origin = ""
+    if pid is None:
+        print("The system is not running.")
+        return 3
+    print(f"The system runs as process {pid}" + (f" at {origin}" if origin else ", and is still starting"))
+    return 0
+
+
+def _destroy(_: argparse.Namespace) -> int:
+    options = Options.from_environment()
+    pid = running_pid(options.home)
+    if pid is not None:
+        raise LocalError(f"The system is running (process {pid}). `make stop` first.")
+    end_leftovers(options.home)
+    System(options).destroy()
+    print(f"Deleted {options.home}.")
+    return 0
+
+
+def _invite(_: argparse.Namespace) -> int:
+    return _tool(operator_tools.invite(Options.from_environment()))
+
+
+def _dead_letters(arguments: argparse.Namespace) -> int:
+    return _tool(operator_tools.dead_letters(Options.from_environment(), redrive=arguments.redrive))
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    return _tool(operator_tools.revise(arguments.service, arguments.message))
+
+
+def _tool(work: Coroutine[Any, Any, None]) -> int:
+    asyncio.run(work)
+    return 0
+
+
+def _whose(error: OSError) -> str:
+    return f"We run as user {os.geteuid()}: give this user the file, or run as the user who made it."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Which services there are, what each is told, and who may call it inside. A new service is one line here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class Surroundings(Protocol):
+    """What a service's settings are made from."""
+
+    state: Path
+    origin: str
+    store_endpoint: str
+    vault_url: str
+
+    def internal_url(self, service: str) -> str: ...
+
+    def credential(self, service: str, caller: str) -> str: ...
+
+    def secret(self, name: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """One service of the system; ``callers`` are those its internal listener knows besides the operator."""
+
+    name: str
+    settings: Callable[[Surroundings], Mapping[str, str]]
+    callers: tuple[str, ...] = ()
+
+
+def _identity(around: Surroundings) -> dict[str, str]:
+    return {"SIGNING_KEY_FILE": str(around.state / "identity-keys.json")}
+
+
+def _catalog(around: Surroundings) -> dict[str, str]:
+    return {
+        "VAULT_MASTER_KEY": around.secret("vault_master_key"),
+        "VAULT_ENDPOINT": around.store_endpoint,
+        "VAULT_INTERNAL_ENDPOINT": around.vault_url,
+        "VAULT_CA_FILE": str(around.state / "tls" / "ca.pem"),
+        "VAULT_ROOT": str(around.state / "store"),
+    }
+
+
+def _restore(around: Surroundings) -> dict[str, str]:
+    return {
+        "CATALOG_URL": around.internal_url("catalog"),
+        "CATALOG_CREDENTIAL": around.credential("catalog", "restore"),
+    }
+
+
+MEMBERS = (
+    Member("identity", _identity),
+    Member("catalog", _catalog, callers=("gate", "vault", "restore")),
+    Member("restore", _restore),
+)
