@@ -1,0 +1,53 @@
+# Every command a person types. `make` alone prints them. Longer things are scripts with names.
+PYTHON_BIN := .venv/bin/python
+LOCAL := $(PYTHON_BIN) -m space_local
+SERVICE ?=
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit bench docs fmt lock clean
+
+help:
+	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
+
+bootstrap:
+	@deploy/local/bootstrap
+
+##@ Run
+demo: bootstrap ## the whole story on this machine: back up, change, restore, compare (FOLDER=… for yours)
+	@$(PYTHON_BIN) -m space_local.demo $(FOLDER)
+run: bootstrap ## start everything at http://127.0.0.1:8480 and stay (SPACE_ORIGIN_PORT, SPACE_STORE_PORT, SPACE_HOST)
+	@$(LOCAL) run
+stop: ## end what `make run` started
+	@$(LOCAL) stop
+status: ## whether it runs, and where
+	@$(LOCAL) status
+invite: ## an invitation to register, where registration is not open
+	@$(LOCAL) invite
+dead-letters: ## messages set aside for a person (REDRIVE=1 gives them back)
+	@$(LOCAL) dead-letters $(if $(REDRIVE),--redrive)
+
+##@ Check
+check: lint types test ## everything CI runs, in its order
+lint: bootstrap ## ruff and the import contracts
+	@.ci/lint
+types: bootstrap ## mypy, strict
+	@$(PYTHON_BIN) -m mypy shared/src services/identity/src services/catalog/src services/restore/src services/agent/src deploy/local/src tests
+test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog for one)
+	@$(PYTHON_BIN) -m pytest $(if $(SERVICE),tests/$(SERVICE))
+test-unit: bootstrap ## the tests that need no server
+	@$(PYTHON_BIN) -m pytest -m "not servers"
+bench: bootstrap ## ratios against the limits of this machine
+	@$(PYTHON_BIN) -m tests.bench
+
+##@ Change
+fmt: bootstrap ## format and sort imports
+	@$(PYTHON_BIN) -m ruff format . && $(PYTHON_BIN) -m ruff check --fix --quiet .
+migrate: bootstrap ## write a revision from the models (SERVICE=catalog MESSAGE="pre add a column")
+	@$(LOCAL) migrate "$(SERVICE)" "$(MESSAGE)"
+docs: bootstrap ## regenerate docs/events.md, docs/errors.md and the state diagrams
+	@$(PYTHON_BIN) -m shared.documents
+lock: bootstrap ## pin every dependency again
+	@$(PYTHON_BIN) -m uv lock --upgrade && $(PYTHON_BIN) -m uv export --quiet --all-packages --no-emit-workspace --format requirements-txt -o requirements.lock
+clean: ## delete the environment and all that the system keeps (databases, store)
+	@[ ! -x $(PYTHON_BIN) ] || $(LOCAL) destroy; rm -rf .venv .space
