@@ -18,7 +18,7 @@ from typing import Any
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
-from aio_pika.exceptions import ChannelClosed, DeliveryError, PublishError
+from aio_pika.exceptions import ChannelClosed, ChannelInvalidStateError, DeliveryError, PublishError
 
 from shared.errors import Fate
 from shared.events.base import Envelope
@@ -37,6 +37,8 @@ MAX_ATTEMPTS = 12
 
 CONNECT_SECONDS = 10.0
 CONFIRM_SECONDS = 30.0
+SETUP_SECONDS = 10.0
+"""A broker that has just come back may leave a declaration or a subscription unanswered; a new connection helps."""
 
 # Said outright, because RabbitMQ 3.10 and 4 have different defaults. A redelivery here means a consumer died,
 # not that a message failed: failures are counted by us.
@@ -153,6 +155,8 @@ class Publisher:
         """Publish all at once and wait for the confirms; the ids of the messages the broker has taken."""
         results = await asyncio.gather(*(self._send(message) for message in messages), return_exceptions=True)
         for result in results:
+            if isinstance(result, ChannelInvalidStateError):
+                raise ConnectionError("the broker went away while events were being sent") from result
             if isinstance(result, BaseException) and not isinstance(result, DeliveryError | PublishError):
                 raise result
         return [message.id for message, result in zip(messages, results, strict=True) if result is None]
@@ -179,11 +183,12 @@ class Consumer:
         self._inbox = inbox
 
     async def run(self) -> None:
-        channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-        await channel.set_qos(prefetch_count=BATCH)
         arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-        source = await channel.get_queue(self._queue.name)
-        await source.consume(arrived.put)
+        async with asyncio.timeout(SETUP_SECONDS):
+            channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            await channel.set_qos(prefetch_count=BATCH)
+            source = await channel.get_queue(self._queue.name)
+            await source.consume(arrived.put)
         while True:
             batch = [await arrived.get()]
             while len(batch) < BATCH and not arrived.empty():

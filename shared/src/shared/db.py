@@ -8,12 +8,13 @@ from typing import Annotated
 import asyncpg
 from alembic import context
 from fastapi import Depends, Request
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from opentelemetry.trace import TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from shared.telemetry import trace_statements
 
 PUBLISHED = "published"
 """Key in ``session.info`` that says this transaction wrote to the outbox."""
@@ -43,7 +44,7 @@ class Database:
             },
         )
         if tracing is not None:
-            SQLAlchemyInstrumentor().instrument(engine=self.engine.sync_engine, tracer_provider=tracing)
+            trace_statements(self.engine.sync_engine, tracing)
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self.on_published: Callable[[], None] = lambda: None
 

@@ -151,13 +151,11 @@ async def _on_http_exception(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return problem(PathNotFound("There is nothing at this path. The paths are listed at /api/v1/docs."))
+    if error.status_code == 413:
+        return problem(BodyTooLarge(f"The request body is larger than {MAX_BODY_BYTES} bytes. Send less."))
     if error.status_code == 405:
         return problem(MethodNotAllowed("This path does not answer that method. See /api/v1/docs."))
     return problem(RequestInvalid("This request cannot be read. Send JSON in UTF-8, as the API document says."))
-
-
-class _TooMuch(Exception):
-    """The body went over the limit while it was being read."""
 
 
 class _Guard:
@@ -180,7 +178,8 @@ class _Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > MAX_BODY_BYTES:
-                raise _TooMuch
+                # FastAPI lets only its own exception through while it reads a body.
+                raise HTTPException(413)
             return message
 
         async def watched_send(message: Message) -> None:
@@ -201,8 +200,6 @@ class _Guard:
             HTTP_SECONDS.labels(self._service, route).observe(time.perf_counter() - started)
 
     def _explain(self, error: Exception) -> Response:
-        if isinstance(error, _TooMuch):
-            return problem(BodyTooLarge(f"The request body is larger than {MAX_BODY_BYTES} bytes."))
         if isinstance(error, ServiceError):
             return problem(error)
         if is_unavailable(error):

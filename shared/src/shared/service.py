@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 import uvicorn
-from aio_pika.exceptions import AMQPException
+from aio_pika.exceptions import AMQPException, ChannelInvalidStateError
 from alembic import command
 from alembic.config import Config
 from fastapi import APIRouter, Depends, FastAPI
@@ -213,7 +213,7 @@ class Service:
             try:
                 async with broker.connect(str(runtime.settings.broker_url), f"space {self.name}") as connection:
                     await self._use(connection, runtime, worker=worker)
-            except* (AMQPException, OSError, TimeoutError) as group:
+            except* (AMQPException, ChannelInvalidStateError, OSError, TimeoutError) as group:
                 log.warning("the broker does not answer; trying again", reason=str(group.exceptions[0]))
             except* Exception as group:
                 # The database may be away while the relay runs; anything else is a fault to be seen.
@@ -223,7 +223,8 @@ class Service:
 
     async def _use(self, connection: Any, runtime: Runtime[Any, Any], *, worker: bool) -> None:
         if worker:
-            await broker.declare_over(connection, self.queues)
+            async with asyncio.timeout(broker.SETUP_SECONDS):
+                await broker.declare_over(connection, self.queues)
         runtime.broker_reachable = True
         tracer = runtime.tracing.get_tracer("shared.inbox")
         async with asyncio.TaskGroup() as group:

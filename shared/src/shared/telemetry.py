@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy import Engine, event
 
 SECRET_NAMES = re.compile(
     r"passw|secret|token|authorization|credential|cookie|proof|ticket|invite|private|api_key|enrolment_code", re.I
@@ -49,6 +50,38 @@ def open_tracer(service: str, otlp_endpoint: str | None) -> TracerProvider:
     if otlp_endpoint:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
     return provider
+
+
+def trace_statements(engine: Engine, tracing: TracerProvider) -> None:
+    """A client span per SQL statement, with its text and without its parameters.
+
+    The instrumentation package for SQLAlchemy does not know SQLAlchemy 2.1 yet.
+    """
+    tracer = tracing.get_tracer("shared.db")
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def begin(_: Any, __: Any, statement: str, ___: Any, context: Any, ____: bool) -> None:
+        if trace.get_current_span().is_recording():
+            span = tracer.start_span(statement.split(maxsplit=1)[0].upper(), kind=trace.SpanKind.CLIENT)
+            span.set_attributes({"db.system.name": "postgresql", "db.query.text": statement})
+            context._space_span = span
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def end(_: Any, __: Any, ___: str, ____: Any, context: Any, _____: bool) -> None:
+        _end_span(context)
+
+    @event.listens_for(engine, "handle_error")
+    def fail(context: Any) -> None:
+        _end_span(context.execution_context, failed=True)
+
+
+def _end_span(context: Any, *, failed: bool = False) -> None:
+    span = getattr(context, "_space_span", None)
+    if span is not None:
+        if failed:
+            span.set_status(trace.StatusCode.ERROR)
+        span.end()
+        context._space_span = None
 
 
 def current_traceparent() -> str | None:
@@ -113,7 +146,9 @@ def configure_logging(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for noisy in ("httpx", "httpcore", "aiormq", "aio_pika", "aiobotocore", "botocore", "alembic"):
+    # It logs each failed connection attempt with its trace; we say the same in one line.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+    for noisy in ("httpx", "httpcore", "aio_pika", "aiobotocore", "botocore", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     instrumentor = HTTPXClientInstrumentor()
     if not instrumentor.is_instrumented_by_opentelemetry:
