@@ -17,6 +17,7 @@ from restore import operations, queries, timeline
 from restore.adapters import RestoreRuntime
 from restore.domain import guide
 from restore.domain.lifecycle import State
+from restore.domain.ticket import digest
 from restore.errors import RestoreNotFound, TooManyAttempts
 from restore.schemas import (
     RedeemRequest,
@@ -106,8 +107,8 @@ async def redeem_ticket(
     redeemed = await operations.redeem_ticket(
         database,
         runtime.adapters.catalog,
-        secret=body.ticket.get_secret_value(),
-        redeemer_secret=body.redeemer_secret.get_secret_value(),
+        ticket_hash=digest(body.ticket.get_secret_value()),
+        redeemer_hash=digest(body.redeemer_secret.get_secret_value()),
         now=now,
     )
     response.headers.update(NO_STORE)
@@ -135,7 +136,7 @@ async def report_progress(restore_id: UUID, body: ReportRequest, tx: Tx) -> None
     await operations.record_report(
         tx,
         restore_id,
-        redeemer_secret=body.redeemer_secret.get_secret_value(),
+        redeemer_hash=digest(body.redeemer_secret.get_secret_value()),
         state=body.state,
         progress=operations.Progress(body.bytes_restored, body.files_restored, body.total_bytes, body.warnings),
         reason=body.reason,

@@ -107,7 +107,7 @@ async def admit_redeemer(session: AsyncSession, address: str, limit: int, now: d
 
 
 async def redeem_ticket(
-    database: Database, catalog: CatalogClient, *, secret: str, redeemer_secret: str, now: datetime
+    database: Database, catalog: CatalogClient, *, ticket_hash: bytes, redeemer_hash: bytes, now: datetime
 ) -> Redeemed:
     """Bind the ticket to its redeemer and fetch keys; the same redeemer may come again.
 
@@ -121,7 +121,7 @@ async def redeem_ticket(
         ServiceUnavailable: If catalog does not answer in time; the same redeemer may try again.
     """
     async with database.transaction() as session:
-        restore = await _claim(session, ticket.digest(secret), ticket.digest(redeemer_secret), now)
+        restore = await _claim(session, ticket_hash, redeemer_hash, now)
     try:
         keys = await catalog.issue_keys(restore.owner_id, restore.id, restore.snapshot_id)
     except (errors.BackupDeleted, errors.BackupNotFound, errors.SnapshotNotFound) as error:
@@ -171,7 +171,7 @@ async def record_report(
     session: AsyncSession,
     restore_id: UUID,
     *,
-    redeemer_secret: str,
+    redeemer_hash: bytes,
     state: State,
     progress: Progress,
     reason: str | None,
@@ -185,7 +185,7 @@ async def record_report(
     """
     restore = await queries.lock(session, restore_id)
     found = await session.get(Ticket, restore_id)
-    if restore is None or found is None or not ticket.is_bound_to(found.redeemer_hash, redeemer_secret):
+    if restore is None or found is None or not ticket.is_bound_to(found.redeemer_hash, redeemer_hash):
         raise _not_found()
     current, trigger = State(restore.state), REPORTS[state]
     if current in (State.CANCELLED, State.EXPIRED):

@@ -19,12 +19,13 @@ class Redemption(StrEnum):
 
 def digest(secret: str) -> bytes:
     """What is kept of a ticket or a redeemer's secret. Both are random and long, so one SHA-256 hides them well."""
-    return hashlib.sha256(secret.encode()).digest()
+    # JSON can hold half a surrogate pair, which plain UTF-8 cannot, and pydantic lets it pass in a SecretStr.
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def is_bound_to(bound_to: bytes | None, redeemer_secret: str) -> bool:
-    """Whether this secret is the one that redeemed first."""
-    return bound_to is not None and hmac.compare_digest(bound_to, digest(redeemer_secret))
+def is_bound_to(bound_to: bytes | None, redeemer: bytes) -> bool:
+    """Whether this secret's digest is that of the one that redeemed first."""
+    return bound_to is not None and hmac.compare_digest(bound_to, redeemer)
 
 
 def judge(
@@ -40,6 +41,6 @@ def judge(
     """
     if bound_to is None:
         return Redemption.FIRST if now < expires_at else Redemption.TOO_LATE
-    if not hmac.compare_digest(bound_to, redeemer):
+    if not is_bound_to(bound_to, redeemer):
         return Redemption.SPENT
     return Redemption.AGAIN if heard_at is not None and now < heard_at + RESUME else Redemption.TOO_LATE
