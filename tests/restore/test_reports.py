@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -168,7 +169,7 @@ async def test_progress_puts_the_deadline_off(client: Client, let_pass: LetPass)
         {"percent": 3},
     ],
 )
-async def test_a_report_that_cannot_be_is_refused(client: Client, said: dict[str, object]) -> None:
+async def test_a_report_that_cannot_be_is_refused(client: Client, said: dict[str, Any]) -> None:
     restore_id = await client.begin()
     answer = await client.report(restore_id, "restoring", **said)
     assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")

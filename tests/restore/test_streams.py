@@ -12,6 +12,7 @@ import httpx
 import pytest
 from restore import timeline
 from restore.app import service
+from restore.errors import TooManyStreams
 from restore.settings import Settings
 from restore.timeline import Streams
 from space_local import ports
@@ -176,6 +177,6 @@ async def test_streams_are_bounded(http: httpx.AsyncClient, client: Client, issu
 def test_the_process_has_a_bound_of_its_own() -> None:
     streams = Streams(limit=2, limit_per_owner=2)
     first, second, third = (Owner().owner_id for _ in range(3))
-    with streams.one_more(first), streams.one_more(second), pytest.raises(timeline.TooManyStreams):
+    with streams.one_more(first), streams.one_more(second), pytest.raises(TooManyStreams):
         streams.check(third)
     streams.check(third)
