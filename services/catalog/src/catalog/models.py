@@ -42,6 +42,7 @@ class OwnerSpace(Base):
     did: Mapped[str] = mapped_column(unique=True)
     prefix: Mapped[str] = mapped_column(unique=True)
     restriction: Mapped[str | None]
+    prepared: Mapped[bool] = mapped_column(default=False, comment="the store has the bucket that keys speak of")
     discover_due_at: Mapped[datetime]
     created_at: Mapped[datetime]
 

@@ -31,7 +31,9 @@ async def ensure_space(session: AsyncSession, owner_id: UUID, did: str, now: dat
     """The owner's folder, made on first sight; its contents, if there are any, are looked for at once."""
     await session.execute(
         insert(OwnerSpace)
-        .values(owner_id=owner_id, did=did, prefix=owner_prefix(did), discover_due_at=now, created_at=now)
+        .values(
+            owner_id=owner_id, did=did, prefix=owner_prefix(did), prepared=False, discover_due_at=now, created_at=now
+        )
         .on_conflict_do_nothing()
     )
 

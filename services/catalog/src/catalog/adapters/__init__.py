@@ -20,6 +20,11 @@ class Adapters:
     vault: VaultIssuer | None
     """The issuer again when it is the vault, which has a gate and a store of ours to answer."""
 
+    async def prepare(self, prefix: str) -> None:
+        """Make what an owner's keys will need: the vault keeps a bucket per owner, other stores have theirs."""
+        if self.vault is not None:
+            await self.store.make_bucket(self.vault.location(prefix))
+
 
 @asynccontextmanager
 async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:

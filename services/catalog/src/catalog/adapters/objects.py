@@ -25,6 +25,7 @@ CONFIG = AioConfig(
     response_checksum_validation="when_required",
 )
 REMOVALS_AT_ONCE = 16
+PRESENT = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 ABSENT = frozenset({"NoSuchBucket", "NoSuchKey", "404"})
 
 
@@ -42,6 +43,15 @@ class ObjectStore:
 
     def __init__(self, session: aioboto3.Session) -> None:
         self._session = session
+
+    async def make_bucket(self, location: Location) -> None:
+        """Make the owner's bucket; one that is there already is fine."""
+        async with self._client(location) as client:
+            try:
+                await client.create_bucket(Bucket=location.bucket)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in PRESENT:
+                    raise
 
     async def list_objects(self, location: Location, folder: str) -> AsyncIterator[list[StoredObject]]:
         """All objects below a folder of the owner's root, a page at a time, in the store's order.

@@ -145,7 +145,7 @@ def decide(grant: Grant, request: StoreRequest, now: datetime) -> Overwrite | No
 def _decide_bucket(grant: Grant, request: StoreRequest) -> None:
     if request.method == "GET" and request.query.keys() == {"location"}:
         return
-    if not request.query and (request.method == "HEAD" or (request.method == "PUT" and grant.access is Access.WRITE)):
+    if request.method == "HEAD" and not request.query:
         return
     listing = request.method == "GET" and request.query.keys() <= _LIST_PARAMETERS
     if listing and request.query.get("prefix", "").startswith(grant.root):

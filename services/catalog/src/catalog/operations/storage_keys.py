@@ -52,14 +52,17 @@ async def issue_key(
     """
     async with database.transaction() as session:
         place = await _place(session, wanted)
+        prepared = (await session.get_one(OwnerSpace, wanted.owner_id)).prepared
         if wanted.access is Access.WRITE:
             await queries.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
+    if not prepared:
+        await adapters.prepare(place.prefix)
     issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
     async with database.transaction() as session:
         # Asked again under the row's lock: the backup may have been deleted meanwhile.
         await _place(session, wanted)
-        backup = await session.get(Backup, wanted.backup_id)
-        assert backup is not None
+        backup = await session.get_one(Backup, wanted.backup_id)
+        (await session.get_one(OwnerSpace, wanted.owner_id)).prepared = True
         session.add(
             StorageKey(
                 access_key_id=issued.access_key_id,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "2010dc2c6d7c"
+revision: str = "02b2172780e5"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("did", sa.Text(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
         sa.Column("restriction", sa.Text(), nullable=True),
+        sa.Column("prepared", sa.Boolean(), nullable=False, comment="the store has the bucket that keys speak of"),
         sa.Column("discover_due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("restriction IN ('arrears', 'over_limit')", name=op.f("ck_owner_spaces_restriction")),
