@@ -1,6 +1,5 @@
 """The `space` command: its parts, and the one place where failures become words and exit codes."""
 
-import os
 import signal
 import sys
 from importlib import metadata
@@ -61,8 +60,8 @@ def _root(
     pass
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: stopped like Ctrl-C, so that restic ends cleanly."""
+class _Terminated(BaseException):
+    """SIGTERM or SIGHUP: on its way out it stops restic cleanly, as Ctrl-C does."""
 
 
 def main() -> None:
@@ -73,20 +72,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     out = Output(as_json="--json" in sys.argv[1:])
     try:
-        code = app(standalone_mode=False)
+        app()
     except SpaceError as error:
         out.error(error)
-        code = error.exit_code
+        sys.exit(error.exit_code)
     except _Terminated:
-        code = ExitCode.TERMINATED
-    except (KeyboardInterrupt, typer.Abort):
-        out.say("Interrupted. Run the same command again to go on.")
-        code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `space backups | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
-    sys.exit(int(code or 0))
+        sys.exit(ExitCode.TERMINATED)
+    except SystemExit as ending:
+        if ending.code == ExitCode.INTERRUPTED:
+            out.say("Interrupted. Run the same command again to go on.")
+        raise
 
 
 def _raise_terminated(_number: int, _frame: FrameType | None) -> None:

@@ -22,7 +22,7 @@ from agent.errors import (
     UsageError,
     WrongPassword,
 )
-from agent.output import Output, path_text, size_text
+from agent.output import Output, path_text, size_text, time_text
 from agent.passwords import PasswordSource
 from agent.restic import binary, messages
 from agent.restic.repository import Repository, RestoreOutcome, SnapshotRecord, certificate_file
@@ -74,7 +74,7 @@ def restore(request: RestoreRequest, source: PasswordSource, out: Output) -> Res
     if began_before:
         out.say(f"Going on with the unfinished restore in {target}.")
     redeemed = redemption.answer
-    out.say(f"{redeemed.backup_name}, snapshot of {redeemed.snapshot.taken_at:%Y-%m-%d %H:%M} UTC.")
+    out.say(f"{redeemed.backup_name}, snapshot of {time_text(redeemed.snapshot.taken_at.isoformat())}.")
     store.check_reachable(redeemed.repository_url, redeemed.ca_certificate)
     with certificate_file(redeemed.ca_certificate) as ca_file, Reporter(redemption, out) as reporter:
         repository = Repository(

@@ -12,7 +12,7 @@ from agent.wire import StorageKeys
 
 CONNECT_SECONDS = 10.0
 # Keys that last less than this three times in a row are no keys to work with.
-SHORTEST_USE_SECONDS = 10.0
+SHORTEST_USE_SECONDS = 2.0
 SHORT_USES = 3
 
 

@@ -181,7 +181,7 @@ class _Follower:
     def _note_trouble(self, trouble: Trouble | None) -> None:
         if trouble in _STOPS_AT_ONCE:
             self._stop(trouble, self._last_lines[-1])
-        elif trouble is Trouble.STORE and self._trouble_since is None:
+        elif (trouble is Trouble.STORE or texts.RETRYING in self._last_lines[-1]) and self._trouble_since is None:
             self._trouble_since = time.monotonic()
 
     def _give_up_when_stalled(self) -> None:

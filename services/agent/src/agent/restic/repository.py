@@ -251,7 +251,7 @@ class Repository:
         if outcome.exit_code == 0 and not outcome.stopped:
             return
         trouble = outcome.trouble or _EXIT_TROUBLES.get(outcome.exit_code)
-        raise _failure(trouble, texts.without_addresses(outcome.last_words))
+        raise _failure(trouble, texts.for_people(outcome.last_words))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Recognising what restic and the store say in words only."""
 
+import re
 from enum import StrEnum
 
 
@@ -49,8 +50,8 @@ _TEXTS = (
 _REPOSITORY_MISSING = "repository does not exist: unable to open config file"
 _PATH_MISSING = (": not found", ": not a directory")
 _DISK_FULL = ("no space left on device", "disk quota exceeded", "file too large")
+RETRYING = "returned error, retrying after"
 _STORE_FAILS = (
-    "returned error, retrying after",
     "connection refused",
     "connection reset",
     "no such host",
@@ -67,6 +68,9 @@ def of_text(text: str) -> Trouble | None:
     found = next((trouble for words, trouble in _TEXTS if words in lowered), None)
     if found is not None:
         return found
+    if RETRYING in lowered:
+        # Retried requests are the store's, so the disk that is full is not ours.
+        return Trouble.STORE_FULL if _DISK_FULL[0] in lowered else Trouble.STORE
     if _REPOSITORY_MISSING in lowered:
         return Trouble.NO_REPOSITORY
     if lowered.startswith("path ") and lowered.endswith(_PATH_MISSING):
@@ -100,6 +104,10 @@ def is_about_properties(message: str) -> bool:
     return any(words in lowered for words in _METADATA_ONLY) and "no such file" not in lowered
 
 
-def without_addresses(text: str) -> str:
-    """A store error without restic's preamble, for people."""
-    return text.removeprefix("Fatal: ").split("\nIs there a repository")[0].strip()
+_PREAMBLE = re.compile(r"^\w+\(<[^>]*>\) (failed|returned error, retrying after [^:]+): (client\.)?(\w+: )?")
+
+
+def for_people(text: str) -> str:
+    """A failure in the store's own words, without what restic says around them."""
+    words = text.removeprefix("Fatal: ").split("\nIs there a repository")[0].strip()
+    return _PREAMBLE.sub("", words)
