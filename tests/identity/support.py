@@ -149,8 +149,13 @@ class Signed:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
     async def ask(self, method: str, path: str, body: object | None = None, **headers: str) -> httpx.Response:
+        # By hand, because httpx would refuse to send what a careless client sends.
+        content = None if body is None else json.dumps(body)
         return await self.space.client().request(
-            method, f"/api/v1{path}", json=body, headers={**self.headers, **headers}
+            method,
+            f"/api/v1{path}",
+            content=content,
+            headers={"Content-Type": "application/json", **self.headers, **headers},
         )
 
     async def listed(self, path: str) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Named reads and guarded writes of identity."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,6 @@ from uuid import UUID
 from shared.paging import PageParams
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Select,
     delete,
     exists,
@@ -255,7 +253,7 @@ async def count_other_devices(session: AsyncSession, owner_id: UUID, device_id: 
 
 async def list_sessions(
     session: AsyncSession, owner_id: UUID, current_id: UUID, page: PageParams, now: datetime
-) -> Sequence[RowMapping]:
+) -> list[dict[str, Any]]:
     """The owner's sessions that have not ended, newest first; one row more than the page."""
     query = (
         select(
@@ -274,7 +272,7 @@ async def list_sessions(
     return await _newest_first(session, query, Session.created_at, Session.session_id, page)
 
 
-async def list_devices(session: AsyncSession, owner_id: UUID, page: PageParams) -> Sequence[RowMapping]:
+async def list_devices(session: AsyncSession, owner_id: UUID, page: PageParams) -> list[dict[str, Any]]:
     """The owner's devices that were not removed, newest first; one row more than the page."""
     last_used_at = select(func.max(Session.last_used_at)).where(Session.device_id == Device.device_id).scalar_subquery()
     query = (
@@ -292,7 +290,7 @@ async def list_devices(session: AsyncSession, owner_id: UUID, page: PageParams) 
     return await _newest_first(session, query, Device.created_at, Device.device_id, page)
 
 
-async def list_tokens(session: AsyncSession, owner_id: UUID, page: PageParams) -> Sequence[RowMapping]:
+async def list_tokens(session: AsyncSession, owner_id: UUID, page: PageParams) -> list[dict[str, Any]]:
     """The owner's API tokens that were not revoked, newest first; one row more than the page."""
     query = select(
         ApiToken.token_id,
@@ -307,12 +305,12 @@ async def list_tokens(session: AsyncSession, owner_id: UUID, page: PageParams) -
 
 async def _newest_first(
     session: AsyncSession, query: Select[*tuple[Any, ...]], created_at: Any, identifier: Any, page: PageParams
-) -> Sequence[RowMapping]:
+) -> list[dict[str, Any]]:
     after = page.after(datetime, UUID)
     if after is not None:
         query = query.where(tuple_(created_at, identifier) < tuple_(*after))
     rows = await session.execute(query.order_by(created_at.desc(), identifier.desc()).limit(page.limit + 1))
-    return rows.mappings().all()
+    return [dict(row) for row in rows.mappings()]
 
 
 async def forget(session: AsyncSession, table: type[Base], *conditions: ColumnElement[bool]) -> int:
