@@ -145,9 +145,9 @@ class Service:
     async def run(self, settings: ServiceSettings, roles: frozenset[str], stop: asyncio.Event) -> None:
         """Run until ``stop`` is set; everything that was being answered is answered first."""
         async with self.open_runtime(settings) as runtime:
-            servers = [_server(self.create_internal(runtime, roles), settings.internal_listen)]
+            servers = [_server(self.create_internal(runtime, roles), settings.internal_listen, settings.edge_addresses)]
             if "api" in roles:
-                servers.append(_server(self.create_api(runtime), settings.api_listen))
+                servers.append(_server(self.create_api(runtime), settings.api_listen, settings.edge_addresses))
             doorbell = Doorbell(runtime.database.url)
             runtime.database.on_published = doorbell.ring
             async with asyncio.TaskGroup() as group:
@@ -290,7 +290,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: FastAPI, listen: str) -> _Server:
+def _server(app: FastAPI, listen: str, edge_addresses: str) -> _Server:
     host, port = address(listen)
     return _Server(
         uvicorn.Config(
@@ -301,7 +301,7 @@ def _server(app: FastAPI, listen: str) -> _Server:
             access_log=False,
             server_header=False,
             proxy_headers=True,
-            forwarded_allow_ips="127.0.0.1",
+            forwarded_allow_ips=edge_addresses,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="off",
         )

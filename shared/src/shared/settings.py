@@ -23,6 +23,8 @@ class ServiceSettings(BaseSettings):
     """Internal paths, health and metrics; never reachable through the edge."""
     internal_credentials: dict[str, SecretStr] = {}
     """Which internal callers there are, and the secret of each."""
+    edge_addresses: str = "127.0.0.1"
+    """Addresses or networks of the edge, separated by commas: only they are believed about a client's address."""
     log_level: str = "INFO"
     otlp_endpoint: HttpUrl | None = None
     """Where traces are sent (OTLP over HTTP); none when absent."""
