@@ -37,7 +37,7 @@ class Output:
             sys.stdout.write(json.dumps(_strict(document), indent=2) + "\n")
             sys.stdout.flush()
         elif words is not None:
-            self._out.print(Text(readable(words)))
+            self._out.print(Text("\n".join(readable(line) for line in words.split("\n"))))
 
     def table(self, document: object, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
         if self.as_json:

@@ -29,8 +29,10 @@ from agent.restic.process import Outcome, Watch
 from agent.restic.texts import Trouble
 
 DEFAULT_PATIENCE_SECONDS = 120.0
-# A request without a byte moving for this long is tried again by restic itself.
-STUCK_REQUEST = "60s"
+# A request without a byte moving for this long is tried again by restic itself; only then does it say that anything
+# is wrong, so this must be well within the patience.
+LONGEST_STUCK_SECONDS = 60.0
+SHORTEST_STUCK_SECONDS = 5.0
 RETRY_LOCK = "2m"
 PROGRESS_PER_SECOND = 4
 
@@ -228,13 +230,21 @@ class Repository:
     def _run(
         self, arguments: Sequence[str | bytes], *, on_progress: Callable[[Progress], None] | None = None
     ) -> Outcome:
-        command: list[str | bytes] = [self.binary.path, "--json", "--stuck-request-timeout", STUCK_REQUEST]
+        command: list[str | bytes] = [
+            self.binary.path,
+            "--json",
+            "--stuck-request-timeout",
+            f"{self._stuck_seconds():.0f}s",
+        ]
         if self.ca_file is not None:
             command += ["--cacert", os.fsencode(self.ca_file)]
         if self.key_hint is not None:
             command += ["--key-hint", self.key_hint]
         watch = Watch(patience_seconds=self.patience_seconds, on_progress=on_progress)
         return process.run([*command, *arguments], self._environment(), watch)
+
+    def _stuck_seconds(self) -> float:
+        return min(LONGEST_STUCK_SECONDS, max(SHORTEST_STUCK_SECONDS, self.patience_seconds / 2))
 
     def _environment(self) -> dict[bytes, bytes]:
         return process.child_environment(
