@@ -1,12 +1,13 @@
 """Identity in the test's process, over a fresh database, with a clock that a test can move."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from identity.app import service
 from identity.settings import Settings
 from shared.service import ROLES
@@ -15,6 +16,14 @@ from tests.identity.support import Clock, Harness, Space
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.running import OPERATOR
 from tests.support.tokens import ORIGIN, TokenIssuer
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_tracebacks() -> Iterator[None]:
+    """Rich ones, with every local variable, take seconds each."""
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ class LimitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    nonces_per_minute: PositiveInt = 120
-    logins_per_minute: PositiveInt = 60
-    logins_per_did_per_minute: PositiveInt = 12
-    registrations_per_hour: PositiveInt = 100
-    refreshes_per_minute: PositiveInt = 120
-    exchanges_per_minute: PositiveInt = 120
+    nonces_per_minute: PositiveInt = 600
+    logins_per_minute: PositiveInt = 300
+    logins_per_did_per_minute: PositiveInt = 30
+    registrations_per_hour: PositiveInt = 300
+    refreshes_per_minute: PositiveInt = 300
+    exchanges_per_minute: PositiveInt = 300
     enrolments_per_ten_minutes: PositiveInt = 20
     codes_per_owner_per_hour: PositiveInt = 30
     tokens_per_owner_per_hour: PositiveInt = 60
