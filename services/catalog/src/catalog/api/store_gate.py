@@ -41,7 +41,8 @@ async def admit(request: Request) -> Response:
     return Response(status_code=200)
 
 
-router.add_route("/gate", admit, methods=["GET"])
+# Starlette routes do not take the prefix of a router.
+router.add_route("/internal/store/gate", admit, methods=["GET"])
 
 
 @router.post("/keys", dependencies=[Depends(require_internal("vault"))])

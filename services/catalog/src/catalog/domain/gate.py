@@ -83,7 +83,8 @@ OVER_LIMIT = (403, "QuotaExceeded", "Your backup storage is full. Raise your lim
 
 _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 +Credential=([A-Za-z0-9]{8,128})/\d{8}/[a-z0-9-]+/s3/aws4_request,")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_AMBIGUOUS = re.compile(r"%(?:2[fF]|5[cC]|[01][0-9A-Fa-f]|7[fF])|\\|[\x00-\x20\x7f]|;")
+_AMBIGUOUS = re.compile(r"%(?:5[cC]|[01][0-9A-Fa-f]|7[fF])|\\|[\x00-\x20\x7f]|;|#")
+_HIDDEN_SLASH = re.compile(r"%2[fF]")
 _LIST_PARAMETERS = frozenset(
     {"list-type", "prefix", "delimiter", "encoding-type", "fetch-owner", "max-keys", "continuation-token",
      "start-after", "marker"}
@@ -111,7 +112,9 @@ def parse(method: str, uri: str, *, copies: bool) -> StoreRequest:
     """
     parts = urlsplit(uri)
     path, query = parts.path, parts.query
-    if _ESCAPE.search(uri) or _AMBIGUOUS.search(uri) or "#" in uri or not uri.isascii() or not path.startswith("/"):
+    if _ESCAPE.search(uri) or _AMBIGUOUS.search(uri) or not uri.isascii():
+        raise Refused(*INVALID_URI)
+    if _HIDDEN_SLASH.search(path) or not path.startswith("/") or parts.netloc or parts.scheme:
         raise Refused(*INVALID_URI)
     try:
         segments = unquote_to_bytes(path).decode("utf-8").removeprefix("/").split("/")
