@@ -28,7 +28,7 @@ class RestoreCompleted(Event):
 
 
 class RestoreFailed(Event):
-    """A restore ended without its files; the reason is one a person can read."""
+    """A restore's client gave up, for a reason a person can read; its keys end now, and it may come again for others."""
 
     name: ClassVar[str] = "restore.failed.v1"
     consumers: ClassVar[tuple[str, ...]] = ("catalog",)
@@ -43,7 +43,7 @@ class RestoreFailed(Event):
 
 
 class RestoreCancelled(Event):
-    """A restore was called off by its owner or ran out of time before anything was restored."""
+    """A restore was called off by its owner, lost its backup, or ran out of time."""
 
     name: ClassVar[str] = "restore.cancelled.v1"
     consumers: ClassVar[tuple[str, ...]] = ("catalog",)
