@@ -106,3 +106,12 @@ async def test_catalog_is_asked_in_the_owners_name(client: Client, catalog: Cata
     body = {"snapshot_id": str(client.snapshot.snapshot_id)}
     answer = await client.restore.api.post("/api/v1/tickets", json=body, headers=client.headers)
     assert answer.status_code == 404
+
+
+async def test_catalogs_limit_is_passed_on_with_its_wait(client: Client, catalog: CatalogDouble) -> None:
+    ticket = (await client.issue())["ticket"]
+    catalog.refuse(429, "too_many_requests")
+    catalog.headers = {"Retry-After": "60"}
+    answer = await client.redeem(ticket)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+    assert answer.headers["retry-after"] == "60"

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from restore import operations, queries
 from restore.domain.lifecycle import State
 from restore.domain.ticket import digest
-from restore.errors import RestoreEnded, RestoreOver, TicketSpent
+from restore.errors import RestoreEnded, RestoreNotFound, RestoreOver, TicketSpent
 from restore.models import Ticket
 from shared.db import Database
 from sqlalchemy import text
@@ -65,6 +65,18 @@ async def test_of_two_that_redeem_at_once_one_gets_keys_and_the_other_is_told_it
     assert (answer.status_code, answer.json()["code"]) == (410, "ticket_spent")
     assert catalog.keys == []
     assert (await client.redeem(issued["ticket"])).status_code == 200
+
+
+async def test_the_same_secret_twice_at_once_is_one_redeemer(
+    client: Client, database: Database, catalog: CatalogDouble
+) -> None:
+    issued = await client.issue()
+    async with database.transaction() as first:
+        await operations._claim(first, digest(issued["ticket"]), digest(SECRET), datetime.now(UTC))
+        contender = asyncio.create_task(client.redeem(issued["ticket"]))
+        assert await is_held_up(contender)
+    assert (await contender).status_code == 200
+    assert len(catalog.keys) == 1
 
 
 async def test_of_two_moves_from_one_state_the_second_loses(client: Client, database: Database) -> None:
@@ -134,6 +146,15 @@ async def test_a_cancellation_that_comes_while_the_client_completes_is_refused(
         await contender
     assert (await client.read(str(restore_id)))["state"] == "completed"
     assert await outbox() == ["restore.completed.v1"]
+
+
+async def test_what_is_done_in_another_owners_name_is_not_done(client: Client, database: Database) -> None:
+    restore_id = await client.begin()
+    async with database.transaction() as session:
+        with pytest.raises(RestoreNotFound):
+            await operations.cancel_restore(session, uuid4(), UUID(restore_id), NOW)
+        await operations.end_restores_of_backup(session, uuid4(), client.snapshot.backup_id, NOW)
+    assert (await client.read(restore_id))["state"] == "redeemed"
 
 
 async def test_two_reports_at_once_have_numbers_of_their_own(client: Client, database: Database) -> None:

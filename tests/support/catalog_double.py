@@ -46,6 +46,7 @@ class CatalogDouble:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.keys: list[dict[str, Any]] = []
         self.refusal: tuple[int, bytes] | None = None
+        self.headers: dict[str, str] = {}
         self.delay_seconds = 0.0
         self.drip_seconds = 0.0
         self.before_answer: Callable[[], None] = lambda: None
@@ -67,6 +68,8 @@ class CatalogDouble:
                 try:
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(content)))
+                    for name, value in double.headers.items():
+                        self.send_header(name, value)
                     self.end_headers()
                     step = 1 if double.drip_seconds else len(content) or 1
                     for start in range(0, len(content), step):

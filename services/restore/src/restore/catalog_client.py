@@ -31,6 +31,7 @@ REFUSALS = MappingProxyType(
             errors.SnapshotNotFound,
             errors.SnapshotNotRestorable,
             errors.RepositoryMissing,
+            errors.TooManyRequests,
         )
     }
 )
@@ -126,10 +127,15 @@ def _refusal(path: str, answer: httpx.Response) -> ServiceError:
     try:
         problem = answer.json()
         refusal = REFUSALS[problem["code"]]
-        return refusal(str(problem["detail"]))
+        return refusal(str(problem["detail"]), retry_after_seconds=_seconds(answer))
     except (ValueError, KeyError, TypeError):
         log.error("catalog refused in a way that was not agreed", path=path, status=answer.status_code)
         return _unavailable()
+
+
+def _seconds(answer: httpx.Response) -> int | None:
+    said = answer.headers.get("retry-after", "")
+    return int(said) if said.isascii() and said.isdigit() else None
 
 
 def _unavailable() -> ServiceUnavailable:

@@ -92,3 +92,10 @@ class RepositoryMissing(ServiceError):
 
     code = "repository_missing"
     kind = Kind.CONFLICT
+
+
+class TooManyRequests(ServiceError):
+    """The repository's key files were asked for too often, says catalog."""
+
+    code = "too_many_requests"
+    kind = Kind.RATE_LIMITED
