@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
 from identity.api import dependencies
 from identity.domain.did import encode_did
+from identity.models import Owner
 from identity.settings import Settings
 from identity.signing import AccessTokenIssuer
 from joserfc.util import urlsafe_b64encode
@@ -147,6 +149,10 @@ class Signed:
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"}
+
+    async def owner(self) -> Owner:
+        async with self.space.runtime.database.reading() as session:
+            return await session.get_one(Owner, UUID(self.tokens["owner"]["owner_id"]))
 
     async def ask(self, method: str, path: str, body: object | None = None, **headers: str) -> httpx.Response:
         # By hand, because httpx would refuse to send what a careless client sends.

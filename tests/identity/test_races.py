@@ -219,6 +219,18 @@ async def test_two_devices_cannot_remove_each_other(space: Space) -> None:
     assert len(await alice.listed("/me/devices")) == 1
 
 
+async def test_of_two_last_devices_that_leave_at_once_one_stays(space: Space) -> None:
+    alice = await space.register("alice@olares.com")
+    desktop = await alice.enrol()
+    one, two = await _caller(alice), await _caller(desktop)
+    laptop_id, desktop_id, now = await _device_id(alice), await _device_id(desktop), space.clock.now()
+    async with _two(space) as (first, second):
+        await devices.remove_device(first, one, laptop_id, now)
+        with pytest.raises(errors.LastDevice):
+            await _contend(first, second, devices.remove_device(second, two, desktop_id, now))
+    assert (await space.log_in(desktop.person)).status_code == 200
+
+
 async def test_attempts_at_once_are_all_counted(space: Space) -> None:
     limit, now = space.runtime.settings.limits.logins, space.clock.now()
 

@@ -1,6 +1,7 @@
 """API tokens: scopes, exchange, revocation."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from shared.auth import Scope
@@ -36,6 +37,25 @@ async def test_no_api_token_may_write_to_the_account(space: Space) -> None:
     alice = await space.register("alice@olares.com")
     wanted = {"name": "x", "scopes": ["backups:read", "account:write"], "expires_in_days": 1}
     assert code_of(await alice.ask("POST", "/tokens", wanted)) == "422 scope_not_grantable"
+
+
+async def test_nobody_gives_a_scope_they_lack(space: Space) -> None:
+    alice = await space.register("alice@olares.com")
+    caller = await space.runtime.verifier.verify(alice.tokens["access_token"])
+    now = space.clock.now()
+    narrow = space.runtime.adapters.issue(
+        await alice.owner(),
+        scopes=["account:write", "backups:read"],
+        session_id=caller.session_id,
+        now=now,
+        grant_expires_at=now + timedelta(hours=1),
+    )
+    alice.tokens["access_token"] = narrow.text
+    wanted = {"name": "x", "scopes": ["backups:read", "backups:unlock"], "expires_in_days": 1}
+    answer = await alice.ask("POST", "/tokens", wanted)
+    assert code_of(answer) == "403 scope_missing"
+    assert answer.json()["missing_scopes"] == ["backups:unlock"]
+    assert (await alice.api_token("backups:read"))["scopes"] == ["backups:read"]
 
 
 async def test_a_program_can_neither_make_tokens_nor_enrol_nor_end_anything(space: Space) -> None:
