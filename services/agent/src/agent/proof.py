@@ -7,7 +7,7 @@ from datetime import datetime
 
 import base58
 from joserfc import jws
-from joserfc.errors import SecurityWarning
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import OKPKey
 
 from agent import config
@@ -70,7 +70,7 @@ def _parse(kept: JsonObject) -> Identity:
         identity = Identity(did=did_of(pair), key=pair)
         if not pair.is_private or identity.did != kept.get("did"):
             raise ValueError("not the key pair of this did")
-    except (ValueError, TypeError, KeyError) as error:
+    except (JoseError, ValueError, TypeError) as error:
         raise SpaceError(
             "identity_damaged", f"{config.identity_file()} does not hold a key pair.", hint="Put it back from a copy."
         ) from error

@@ -205,11 +205,13 @@ class Repository:
         if exclude is not None:
             arguments += ["--exclude", exclude]
         outcome = self._run(arguments, on_progress=on_progress)
+        if _remove_unexpected(outcome, target):
+            outcome = self._run(arguments, on_progress=on_progress)
         faults = [error for error in outcome.item_errors if texts.is_about_properties(error.message)]
         only_properties = outcome.item_error_count > 0 and len(faults) == outcome.item_error_count
         if outcome.trouble is None and outcome.exit_code == 1 and outcome.item_errors and not only_properties:
             raise self._incomplete(outcome, faults)
-        if not only_properties:
+        if outcome.trouble is not None or not only_properties:
             self._raise_for(outcome)
         return RestoreOutcome(outcome.summary, faults, len(faults))
 
@@ -274,6 +276,19 @@ def certificate_file(pem: str | None) -> Iterator[Path | None]:
         file.write(pem)
         file.flush()
         yield Path(file.name)
+
+
+def _remove_unexpected(outcome: Outcome, target: Path) -> bool:
+    """Remove files whose content is not the snapshot's although restic has just written them; whether there were any.
+
+    restic 0.18 replaces an existing file that has hard links by a new one, yet writes only the parts that differed
+    in the old one, so it never gets them right by itself; what is not there it restores as a whole.
+    """
+    unexpected = [Path(error.item) for error in outcome.item_errors if texts.is_about_content(error.message)]
+    for file in unexpected:
+        if file.is_relative_to(target):
+            file.unlink(missing_ok=True)
+    return bool(unexpected)
 
 
 def _failure(trouble: Trouble | None, words: str) -> Exception:

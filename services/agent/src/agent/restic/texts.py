@@ -45,9 +45,9 @@ _TEXTS = (
     ("config or key", Trouble.KEY_MISMATCH),
     ("repository is already locked", Trouble.LOCKED),
     ("unable to create lock in backend: repository is already locked", Trouble.LOCKED),
-    ("no matching id found", Trouble.NO_SNAPSHOT),
 )
 _REPOSITORY_MISSING = "repository does not exist: unable to open config file"
+_SNAPSHOT_MISSING = ("no matching id found", "failed to find snapshot", "failed to load snapshot")
 _PATH_MISSING = (": not found", ": not a directory")
 _DISK_FULL = ("no space left on device", "disk quota exceeded", "file too large")
 RETRYING = "returned error, retrying after"
@@ -77,7 +77,9 @@ def of_text(text: str) -> Trouble | None:
         return Trouble.NOT_IN_SNAPSHOT
     if any(words in lowered for words in _DISK_FULL):
         return Trouble.DISK_FULL
-    return Trouble.STORE if any(words in lowered for words in _STORE_FAILS) else None
+    if any(words in lowered for words in _STORE_FAILS):
+        return Trouble.STORE
+    return Trouble.NO_SNAPSHOT if any(words in lowered for words in _SNAPSHOT_MISSING) else None
 
 
 def of_item(message: str, during: str) -> Trouble | None:
@@ -96,6 +98,11 @@ def of_item(message: str, during: str) -> Trouble | None:
 _METADATA_ONLY = (
     "chmod ", "lchown ", "chown ", "utimes", "xattr", "mknod", "mkfifo", "lutimes", "chflags", "fcntl",
 )  # fmt: skip
+
+
+def is_about_content(message: str) -> bool:
+    """Whether --verify found another content than the snapshot's in a restored file."""
+    return message.startswith("Unexpected content in ")
 
 
 def is_about_properties(message: str) -> bool:

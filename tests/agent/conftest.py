@@ -1,0 +1,84 @@
+"""The real restic, a private config folder, and a repository that several tests read."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from agent.restic import binary
+from agent.restic.binary import Binary
+from agent.restic.repository import Keys, Repository
+
+PASSWORD = b"correct horse"
+BOOTSTRAPPED = Path(__file__).parents[2] / ".space" / "tools" / "restic"
+
+
+@pytest.fixture(scope="session")
+def restic_path() -> str:
+    """RESTIC, the one the set-up fetched, or the one on PATH; 0.17 or newer."""
+    path = os.environ.get("RESTIC") or (str(BOOTSTRAPPED) if BOOTSTRAPPED.exists() else shutil.which("restic"))
+    assert path, "restic is missing: `make setup` fetches it, or set RESTIC=/path/to/restic"
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _private_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str) -> None:
+    for name in [name for name in os.environ if name.startswith("SPACE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SPACE_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("RESTIC", restic_path)
+
+
+@pytest.fixture
+def program(_private_environment: None) -> Binary:
+    return binary.find()
+
+
+@pytest.fixture
+def repository(program: Binary, tmp_path: Path) -> Repository:
+    """A repository that does not exist yet, on the local disk."""
+    return Repository(
+        binary=program,
+        url=str(tmp_path / "repository"),
+        keys=Keys(),
+        password=PASSWORD,
+        cache=tmp_path / "cache",
+        patience_seconds=5,
+    )
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Key files of one repository, as restic wrote them, and the passwords that open them."""
+
+    files: list[tuple[str, bytes]]
+    passwords: list[bytes]
+
+
+@pytest.fixture(scope="session")
+def seal(restic_path: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Sealed]:
+    """Make a repository with the first password, given as the command gives it, and a key for each further one."""
+
+    def make(password: bytes, *added: bytes) -> Sealed:
+        home = tmp_path_factory.mktemp("sealed")
+        url = home / "repository"
+        env = {b"RESTIC_PASSWORD": password, b"RESTIC_CACHE_DIR": bytes(home)}
+        subprocess.run([restic_path, "-r", str(url), "init"], env=env, check=True, capture_output=True)
+        for number, further in enumerate(added):
+            file = home / f"password-{number}"
+            file.write_bytes(further)
+            command = [restic_path, "-r", str(url), "key", "add", "--new-password-file", str(file)]
+            subprocess.run(command, env=env, check=True, capture_output=True)
+        files = [(key.name, key.read_bytes()) for key in sorted((url / "keys").iterdir())]
+        return Sealed(files=files, passwords=[password, *added])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sealed(seal: Callable[..., Sealed]) -> Sealed:
+    """One key, one password."""
+    return seal(PASSWORD)
