@@ -28,7 +28,7 @@ class RestoreCompleted(Event):
 
 
 class RestoreFailed(Event):
-    """A restore's client gave up, for a reason a person can read; its keys end now, and it may come again for others."""
+    """A restore's client gave up, for a reason a person can read; its keys end, and it may come again."""
 
     name: ClassVar[str] = "restore.failed.v1"
     consumers: ClassVar[tuple[str, ...]] = ("catalog",)
