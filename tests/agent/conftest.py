@@ -1,11 +1,15 @@
 """The real restic, a private config folder, and a repository that several tests read."""
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agent.restic import binary
@@ -82,3 +86,50 @@ def seal(restic_path: str, tmp_path_factory: pytest.TempPathFactory) -> Callable
 def sealed(seal: Callable[..., Sealed]) -> Sealed:
     """One key, one password."""
     return seal(PASSWORD)
+
+
+class Scripted:
+    """An HTTP address whose answers a test writes: (method, path under /api/v1) → a function of the body."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]] = {}
+        self.requests: list[tuple[str, str, dict[str, Any], str | None]] = []
+        scripted = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+                path = self.path.removeprefix("/api/v1").split("?")[0]
+                scripted.requests.append((self.command, path, sent, self.headers.get("Authorization")))
+                script = scripted.answers.get((self.command, path))
+                status, answer = script(sent) if script else (404, {"code": "not_scripted"})
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_DELETE = answer  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def count(self, method: str, path: str) -> int:
+        return sum((method, path) == request[:2] for request in self.requests)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    server = Scripted()
+    yield server
+    server.close()

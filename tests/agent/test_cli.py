@@ -1,0 +1,218 @@
+"""The command as a shell sees it: words, exit codes, JSON."""
+
+import fcntl
+import json
+import os
+import pty
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def space(*arguments: str | bytes, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *arguments],
+        env={**os.environ, **env},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=60,
+    )
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    error = json.loads(done.stdout)["error"]
+    assert isinstance(error, dict)
+    assert error["exit_code"] == done.returncode
+    return error
+
+
+def test_help_names_the_commands_and_the_exit_codes() -> None:
+    done = space("--help")
+
+    assert done.returncode == 0
+    for word in ("login", "backup", "restore", "terminus", "undelete", "Exit codes", "interrupted"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["backups"],
+        ["whoami"],
+        ["snapshots", "docs"],
+        ["backup", "show", "docs"],
+        ["backup", "."],
+        ["restore", "--backup", "docs", "--to", "new"],
+        ["restore", "show", "1"],
+        ["restores"],
+        ["delete", "docs"],
+        ["undelete", "docs"],
+        ["terminus", "list"],
+        ["device", "add"],
+        ["token", "list"],
+    ],
+    ids=" ".join,
+)
+def test_without_a_session_every_command_says_so_in_one_json_document(arguments: list[str], tmp_path: Path) -> None:
+    done = space(*arguments, "--json", cwd=tmp_path)
+
+    assert done.returncode == 5
+    assert error_of(done)["code"] == "not_signed_in"
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / "config"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["backup", "missing"], "path_unusable"),
+        (["backup", "./show"], "path_unusable"),
+        (["backup", "pipe"], "path_unusable"),
+        (["backup", "loop"], "path_unusable"),
+        (["backup", "/", "--exclude-file", "missing"], "exclude_file_unusable"),
+        (["backup", "/"], "name_needed"),
+        (["restore"], "what_to_restore"),
+        (["restore", "--ticket", "t", "--backup", "b"], "what_to_restore"),
+        (["restore", "--ticket", "t", "--snapshot", "s"], "what_to_restore"),
+        (["restore", "--ticket", "t", "--to", "full"], "target_not_empty"),
+        (["restore", "--ticket", "t", "--to", "file"], "target_unusable"),
+        (["restore", "--ticket", "t", "--to", "file/below"], "target_unusable"),
+        (["login", "--enrol", "c", "--name", "n"], "login_options"),
+        (["backup", ".", "--password-file", "a", "--password-command", "b"], "two_passwords"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_code_2_before_anything_is_asked_of_anybody(
+    arguments: list[str], code: str, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").touch()
+    (tmp_path / "file").touch()
+
+    done = space(*arguments, "--json", cwd=tmp_path, SPACE_ORIGIN="http://127.0.0.1:9")
+
+    assert done.returncode == 2, done.stdout
+    assert error_of(done)["code"] == code
+
+
+def test_a_word_that_is_no_command_is_usage() -> None:
+    assert space("nonsense").returncode == 2
+    assert space("backup").returncode == 2
+    assert space("delete").returncode == 2
+
+
+def test_a_path_that_is_not_utf_8_is_said_readably(tmp_path: Path) -> None:
+    done = space(b"backup", bytes(tmp_path) + b"/bad\xff\n\x1b[31m", b"--json")
+
+    assert "bad\\xff" in error_of(done)["detail"]
+    told = space(b"backup", bytes(tmp_path) + b"/bad\xff\n\x1b[31m")
+    assert "\x1b[31mbad" not in told.stderr
+    assert "\\x1b" in told.stderr
+
+
+def test_a_service_that_is_down_is_code_7_within_a_short_time() -> None:
+    began = time.monotonic()
+    done = space("login", "--origin", "http://127.0.0.1:9", "--name", "a@b", "--json")
+
+    assert done.returncode == 7
+    assert error_of(done)["code"] == "service_unreachable"
+    assert time.monotonic() - began < 30
+
+
+def test_a_refusal_shows_the_services_words_and_what_to_do(scripted: Any) -> None:
+    scripted.answers["POST", "/auth/nonces"] = lambda _: (
+        201,
+        {"nonce": "n", "audience": scripted.origin, "issued_at": "2026-01-01T00:00:00Z"},
+    )
+    refusal = {"status": 403, "code": "invite_required", "detail": "Registration needs an invite."}
+    scripted.answers["POST", "/auth/login"] = lambda _: (403, refusal)
+
+    told = space("login", "--origin", scripted.origin, "--name", "a@b")
+    answered = space("login", "--origin", scripted.origin, "--name", "a@b", "--json")
+
+    assert told.returncode == 6
+    assert "Registration needs an invite." in told.stderr
+    assert "--invite" in told.stderr
+    assert error_of(answered)["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"", "password_empty"), (b"\n", "password_empty"), (b"a\0b", "password_unusable")]
+)
+def test_a_password_file_without_a_usable_password_is_refused(
+    content: bytes, code: str, scripted: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_bytes(content)
+    scripted.answers["POST", "/auth/exchange"] = lambda _: (200, {"access_token": "t", "expires_in": 600})
+    scripted.answers["GET", "/backups"] = lambda _: (200, {"items": [], "next_cursor": None})
+
+    done = space(
+        "backup", str(tmp_path), "--password-file", str(tmp_path / "password"), "--json",
+        SPACE_ORIGIN=scripted.origin, SPACE_API_TOKEN="t",
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert error_of(done)["code"] == code
+    assert scripted.count("POST", "/backups") == 0
+
+
+ASK = """
+import sys
+from agent.passwords import PasswordSource
+source = PasswordSource()
+right = source.choose() if sys.argv[1] == "choose" else source.ask_until(lambda password: password == b"right")
+print("GOT", right)
+"""
+
+
+def converse(mode: str, *lines: str) -> str:
+    """What a person sees who types these lines at the prompts, and the result."""
+    leader, follower = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(
+        [sys.executable, "-c", ASK, mode],
+        stdin=follower, stdout=follower, stderr=follower, start_new_session=True, preexec_fn=take_terminal,
+    ):  # fmt: skip
+        os.close(follower)
+        seen = ""
+        for line in lines:
+            while not seen.rpartition("\n")[2].rstrip().endswith(":"):
+                seen += os.read(leader, 1000).decode()
+            seen += "\n"
+            os.write(leader, line.encode() + b"\n")
+        try:
+            while chunk := os.read(leader, 1000):
+                seen += chunk.decode()
+        except OSError:
+            pass
+    os.close(leader)
+    return seen
+
+
+def test_a_person_is_told_that_a_password_is_wrong_and_asked_again() -> None:
+    seen = converse("ask", "", "wrong", "right")
+
+    assert "GOT b'right'" in seen
+    assert seen.count("This password is wrong") == 1
+    assert seen.count("empty password") == 1
+    assert "\nwrong" not in seen
+
+
+def test_a_new_password_is_typed_twice_and_must_agree() -> None:
+    seen = converse("choose", "one", "two", "three", "three")
+
+    assert "GOT b'three'" in seen
+    assert seen.count("The two differ") == 1
