@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from space_local import operator_tools
@@ -129,6 +130,8 @@ def _destroy(_: argparse.Namespace) -> int:
     if pid is not None:
         raise LocalError(f"The system is running (process {pid}). `make stop` first.")
     end_leftovers(options.home)
+    end_leftovers(options.home / "demo")
+    System(replace(options, home=options.home / "demo" / "system")).destroy()
     System(options).destroy()
     print(f"Deleted {options.home}.")
     return 0

@@ -9,10 +9,14 @@ from typing import Protocol
 class Surroundings(Protocol):
     """What a service's settings are made from."""
 
-    state: Path
-    origin: str
-    store_endpoint: str
-    vault_url: str
+    @property
+    def state(self) -> Path: ...
+
+    @property
+    def store_endpoint(self) -> str: ...
+
+    @property
+    def vault_url(self) -> str: ...
 
     def internal_url(self, service: str) -> str: ...
 

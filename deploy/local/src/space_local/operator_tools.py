@@ -83,7 +83,6 @@ class _Nowhere:
     """Surroundings for a step that only needs a database."""
 
     state = Path("/nonexistent")
-    origin = "http://127.0.0.1"
     store_endpoint = "https://127.0.0.1"
     vault_url = "http://127.0.0.1"
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import random
 import socket
 from pathlib import Path
@@ -69,7 +68,7 @@ def describe_holder(port: int) -> str:
     for proc in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             for descriptor in (proc / "fd").iterdir():
-                if os.readlink(descriptor) in inodes:
+                if str(descriptor.readlink()) in inodes:
                     command = (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
                     return f"process {proc.name} ({command[:120]})"
     return "a process of another user"

@@ -43,7 +43,7 @@ class Postgres(Server):
     `home/postgres` is a link: nobody's folder has to be opened to another user, wherever the project is.
     """
 
-    def __init__(self, home: Path, port: int | None = None, password: str = "postgres", *, fast: bool = False) -> None:
+    def __init__(self, home: Path, port: int | None = None, password: str = SUPERUSER, *, fast: bool = False) -> None:
         self.home = home
         self.port = port or ports.pick()
         self.password = password
@@ -174,7 +174,7 @@ class Postgres(Server):
             command = ["setpriv", *identity, "--", *command]
         try:
             with log.open("wb") as output:
-                made = subprocess.run(
+                made = subprocess.run(  # noqa: S603  (our own program)
                     command, stdout=output, stderr=subprocess.STDOUT, env=inherited_environment(), cwd="/", check=False
                 )
         finally:
@@ -201,7 +201,9 @@ def system_user() -> pwd.struct_passwd:
     print(f"PostgreSQL does not run as root: making the system user {SYSTEM_USER} for it (no login, no password).")
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(SYSTEM_FOLDER)]
     try:
-        subprocess.run([*command, "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=True, capture_output=True)
+        subprocess.run(  # noqa: S603  (a fixed command)
+            [*command, "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=True, capture_output=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         raise LocalError(
             f"The system user {SYSTEM_USER} could not be made ({error}). Make it, or run as an ordinary user."

@@ -89,7 +89,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603  (our own commands)
                 [*self._wrapper(), *self.command],
                 env={**inherited_environment(), **self.environment},
                 stdin=subprocess.DEVNULL,
@@ -119,7 +119,7 @@ class Child:
             if self.running:
                 self.process.send_signal(self.stop_signal)
             deadline = time.monotonic() + self.stop_seconds
-            while self.running and time.monotonic() < deadline:
+            while self.running and time.monotonic() < deadline:  # noqa: ASYNC110  (a process rings no event)
                 await asyncio.sleep(0.02)
             self.kill()
         self.pid_file.unlink(missing_ok=True)

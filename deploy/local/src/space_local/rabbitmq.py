@@ -16,6 +16,7 @@ SCRIPTS = (
     "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
     "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
 )
+USER = "space"
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 default_user = {user}
@@ -39,7 +40,7 @@ class RabbitMQ(Server):
     the one of a system broker.
     """
 
-    def __init__(self, home: Path, port: int | None = None, password: str = "space", *, user: str = "space") -> None:
+    def __init__(self, home: Path, port: int | None = None, password: str = USER, *, user: str = USER) -> None:
         self.home = home
         self.folder = home / "rabbitmq"
         self.port = port or ports.pick()
@@ -116,7 +117,11 @@ def epmd() -> str:
     on_path = shutil.which("epmd")
     if on_path:
         return on_path
-    for pattern in ("usr/lib/erlang/erts-*/bin/epmd", "usr/lib/erlang/bin/epmd", "opt/homebrew/lib/erlang/erts-*/bin/epmd"):
+    for pattern in (
+        "usr/lib/erlang/erts-*/bin/epmd",
+        "usr/lib/erlang/bin/epmd",
+        "opt/homebrew/lib/erlang/erts-*/bin/epmd",
+    ):
         found = sorted(Path("/").glob(pattern))
         if found:
             return str(found[-1])

@@ -156,6 +156,8 @@ class System:
     async def until_ready(self) -> None:
         """Wait until the origin answers that every service is ready."""
         deadline = time.monotonic() + READY_SECONDS
+        # Not by the origin's name: a machine may not reach itself by the name that others know it by.
+        here = f"{self.origin.partition(':')[0]}://127.0.0.1:{self.options.origin_port}"
         verify = ssl.create_default_context(cafile=str(self.ca_file))
         async with httpx.AsyncClient(verify=verify, timeout=5) as client:
             while time.monotonic() < deadline:
@@ -163,7 +165,7 @@ class System:
                     if not server.running:
                         raise ServerFailed(name, "ended while starting", server.child.log)
                 with contextlib.suppress(httpx.HTTPError):
-                    if (await client.get(f"{self.origin}/readyz")).status_code == 200:
+                    if (await client.get(f"{here}/readyz")).status_code == 200:
                         return
                 await asyncio.sleep(0.05)
         unready = next(server for server in self.servers.values() if isinstance(server, ServiceProcess))

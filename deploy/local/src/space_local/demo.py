@@ -1,0 +1,342 @@
+"""``make demo``: an owner's whole story with the real programs; it fails if anything is not as it should be."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from space_local.errors import LocalError, tail
+from space_local.options import PROJECT, Options
+from space_local.ports import Ports
+from space_local.process import Child
+from space_local.terminal import Terminal
+
+NAME = "demo@olares.com"
+BACKUP = "demo files"
+PASSWORD = "correct horse battery staple"  # noqa: S105  (of a demonstration)
+WRONG_PASSWORD = "correct horse battery stable"  # noqa: S105
+SAMPLE_BYTES = 200 * 2**20
+SAMPLE_FOLDERS = ("/usr/share", "/usr/lib", "/etc/ssl", str(PROJECT / ".venv" / "lib"))
+LARGEST_SAMPLE = 20 * 2**20
+CHANGED_FILES = 40
+START_SECONDS = 120
+PROMPT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the demonstration keeps everything: below the state folder, apart from what `make run` keeps."""
+
+    folder: Path
+    origin_port: int
+    store_port: int
+
+    @classmethod
+    def open(cls) -> "Demo":
+        folder = Options.from_environment().home / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = Ports(folder / "ports.json")
+        return cls(folder, ports.get("origin"), ports.get("store"))
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.origin_port}"
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+    @property
+    def restored(self) -> Path:
+        return self.folder / "restored"
+
+    @property
+    def system(self) -> Path:
+        return self.folder / "system"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the `space` command."""
+        binaries = f"{Path(sys.executable).parent}:{PROJECT / '.space' / 'tools'}"
+        return {
+            **os.environ,
+            "COLUMNS": "120",
+            "PATH": f"{binaries}:{os.environ.get('PATH', '')}",
+            "RESTIC": str(PROJECT / ".space" / "tools" / "restic"),
+            "SPACE_CONFIG_DIR": str(self.folder / "config"),
+            "SPACE_ORIGIN": self.origin,
+        }
+
+
+class NotAsItShouldBe(LocalError):
+    """A check of the demonstration failed."""
+
+
+def main() -> int:
+    try:
+        _tell(Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else None)
+    except LocalError as error:
+        print(f"\nThe demonstration failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _tell(source: Path | None) -> None:
+    demo = Demo.open()
+    _step("Files to back up")
+    _gather(demo, source)
+    count, size = _measure(demo.files)
+    print(f"  {count} files, {_size(size)}, in {demo.files}")
+
+    _step("Starting the system (PostgreSQL, RabbitMQ, rclone, Caddy, every service)")
+    with _running(demo):
+        print(f"  origin {demo.origin}, store https://127.0.0.1:{demo.store_port}")
+        _tell_with_system(demo)
+        _step("Stopping the system")
+    print(f"\nEverything is as it should be. What was made is kept in {demo.folder}; `make clean` removes it.")
+
+
+def _tell_with_system(demo: Demo) -> None:
+    _step(f"Signing in as {NAME}")
+    _space(demo, "login", "--name", NAME)
+
+    _step("The first backup")
+    password = demo.folder / "password"
+    password.write_text(PASSWORD)
+    password.chmod(0o600)
+    backup = ["backup", str(demo.files), "--name", BACKUP, "--password-file", str(password)]
+    _space(demo, *backup)
+
+    _step(f"Changing some files ({CHANGED_FILES} written to, some removed, some added), and the second backup")
+    _change(demo.files)
+    before = _stored(demo)
+    _space(demo, *backup)
+    added = _stored(demo) - before
+    size = _measure(demo.files)[1]
+    print(f"  the store grew by {_size(added)} for a folder of {_size(size)}")
+    if added > size // 2:
+        raise NotAsItShouldBe("the second backup was not incremental.")
+
+    _step("The backup list and the snapshots")
+    _space(demo, "backups")
+    _space(demo, "snapshots", BACKUP)
+    snapshots = _read(demo, "snapshots", BACKUP)
+    if len(snapshots) < 2:
+        raise NotAsItShouldBe(f"{len(snapshots)} snapshots are listed after two backups.")
+    _check_storage(demo)
+
+    _step("Restoring into a new folder: a wrong password first, then the right one")
+    _restore(demo)
+
+    _step("Comparing every file by SHA-256")
+    _compare(demo.files, demo.restored)
+
+
+def _gather(demo: Demo, source: Path | None) -> None:
+    """Fill the folder that is backed up; the demonstration changes files, so it works on a copy."""
+    origin = demo.folder / "files-from"
+    wanted = str(source or "this machine")
+    if demo.files.exists() and origin.exists() and origin.read_text() == wanted:
+        return
+    shutil.rmtree(demo.files, ignore_errors=True)
+    if source is not None:
+        if not source.is_dir():
+            raise LocalError(f"FOLDER={source} is not a folder.")
+        shutil.copytree(source, demo.files, symlinks=True)
+    else:
+        _gather_sample(demo.files)
+    origin.write_text(wanted)
+
+
+def _gather_sample(target: Path) -> None:
+    left = SAMPLE_BYTES
+    share = SAMPLE_BYTES // len(SAMPLE_FOLDERS)
+    for number, folder in enumerate(SAMPLE_FOLDERS):
+        # What an earlier folder could not fill, the later ones may.
+        limit = left - share * (len(SAMPLE_FOLDERS) - number - 1)
+        for path in _readable_files(Path(folder)):
+            size = path.stat().st_size
+            if size > min(limit, LARGEST_SAMPLE):
+                continue
+            copy = target / path.relative_to("/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+            limit -= size
+            left -= size
+            if limit < share // 100:
+                break
+
+
+def _readable_files(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(root, name)
+            if path.is_file() and not path.is_symlink() and os.access(path, os.R_OK):
+                yield path
+
+
+def _change(folder: Path) -> None:
+    paths = list(_readable_files(folder))
+    chosen = random.sample(paths, min(CHANGED_FILES, len(paths)))
+    for path in chosen[: len(chosen) // 8]:
+        path.unlink()
+    for path in chosen[len(chosen) // 8 :]:
+        path.chmod(path.stat().st_mode | 0o200)
+        with path.open("ab") as file:
+            file.write(b"\nchanged " + os.urandom(64).hex().encode())
+    new = folder / "added" / str(time.time_ns())
+    new.mkdir(parents=True)
+    for number in range(5):
+        (new / f"new file {number} ü").write_bytes(os.urandom(100_000))
+
+
+@contextlib.contextmanager
+def _running(demo: Demo) -> Iterator[None]:
+    """The system as `make run` starts it, in a process of its own."""
+    environment = {
+        "SPACE_HOME": str(demo.system),
+        "SPACE_ORIGIN_PORT": str(demo.origin_port),
+        "SPACE_STORE_PORT": str(demo.store_port),
+    }
+    command = [sys.executable, "-m", "space_local", "run"]
+    child = Child("system", command, demo.folder, environment, stop_seconds=90)
+    child.log.parent.mkdir(parents=True, exist_ok=True)
+    child.log.write_text("")
+    ready = demo.system / "origin"
+    ready.unlink(missing_ok=True)
+
+    async def is_ready() -> bool:
+        return ready.exists()
+
+    try:
+        child.spawn()
+        asyncio.run(child.until_ready(is_ready, START_SECONDS))
+        yield
+    finally:
+        asyncio.run(child.stop())
+    if child.process is not None and child.process.returncode != 0:
+        raise NotAsItShouldBe(f"the system did not stop cleanly:\n{tail(child.log)}")
+
+
+def _space(demo: Demo, *arguments: str) -> None:
+    """Run the `space` command as a person would, its output indented below ours."""
+    print(f"  $ space {' '.join(_quoted(argument) for argument in arguments)}", flush=True)
+    started = time.monotonic()
+    made = subprocess.run(  # noqa: S603  (our own program)
+        [str(Path(sys.executable).parent / "space"), *arguments],
+        env=demo.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    for line in made.stdout.rstrip().splitlines():
+        print(f"    {line}")
+    if made.returncode != 0:
+        raise NotAsItShouldBe(f"`space {arguments[0]}` ended with code {made.returncode}.")
+    print(f"    ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def _read(demo: Demo, *arguments: str) -> list[dict[str, object]]:
+    command = [str(Path(sys.executable).parent / "space"), *arguments, "--json"]
+    made = subprocess.run(command, env=demo.environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if made.returncode != 0:
+        raise NotAsItShouldBe(f"`space {arguments[0]} --json` ended with code {made.returncode}: {made.stderr}")
+    found: list[dict[str, object]] = json.loads(made.stdout)
+    return found
+
+
+def _restore(demo: Demo) -> None:
+    shutil.rmtree(demo.restored, ignore_errors=True)
+    command = [str(Path(sys.executable).parent / "space"), "restore", "--backup", BACKUP, "--to", str(demo.restored)]
+    print(f"  $ space restore --backup {_quoted(BACKUP)} --to {demo.restored}")
+    started = time.monotonic()
+    with Terminal(command, demo.environment) as terminal:
+        terminal.expect("Backup password:", PROMPT_SECONDS)
+        terminal.type(WRONG_PASSWORD)
+        refused = terminal.expect("Backup password:", PROMPT_SECONDS)
+        terminal.type(PASSWORD)
+        code = terminal.wait()
+    for line in terminal.lines():
+        print(f"    {line}")
+    if "wrong" not in refused:
+        raise NotAsItShouldBe("the wrong password was not called wrong.")
+    if code != 0:
+        raise NotAsItShouldBe(f"`space restore` ended with code {code}.")
+    print(f"    ({time.monotonic() - started:.1f} s)")
+
+
+def _check_storage(demo: Demo) -> None:
+    """The storage that is listed is the sum of the objects in the store; one measurement may still be on its way."""
+    deadline = time.monotonic() + 90
+    while True:
+        listed = next(item["storage_bytes"] for item in _read(demo, "backups") if item["name"] == BACKUP)
+        stored = _stored(demo)
+        if listed == stored:
+            print(f"  storage listed = sum of all objects in the store = {stored} bytes")
+            return
+        if time.monotonic() > deadline:
+            raise NotAsItShouldBe(f"{listed} bytes are listed, and the objects in the store are {stored} bytes.")
+        time.sleep(1)
+
+
+def _stored(demo: Demo) -> int:
+    return _measure(demo.system / "store")[1]
+
+
+def _compare(left: Path, right: Path) -> None:
+    ours, theirs = _digests(left), _digests(right)
+    different = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+    if different:
+        raise NotAsItShouldBe(f"{len(different)} files differ, the first: {', '.join(different[:5])}")
+    print(f"  {len(ours)} files and links, all the same")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    found = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            key = str(path.relative_to(folder))
+            if path.is_symlink():
+                found[key] = f"-> {path.readlink()}"
+            elif path.is_file():
+                with path.open("rb") as file:
+                    found[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _measure(folder: Path) -> tuple[int, int]:
+    """How many files there are below a folder, and their bytes."""
+    sizes = [Path(root, name).lstat().st_size for root, _, names in os.walk(folder) for name in names]
+    return len(sizes), sum(sizes)
+
+
+def _step(title: str) -> None:
+    print(f"\n{title}", flush=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MB"
+
+
+def _quoted(argument: str) -> str:
+    return f"'{argument}'" if " " in argument else argument
+
+
+if __name__ == "__main__":
+    sys.exit(main())

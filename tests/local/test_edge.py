@@ -1,0 +1,270 @@
+"""The Caddyfile: what the origin answers, and what the store gate shows to whom."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from space_local import certificates, ports
+from space_local.caddy import Caddy
+from space_local.system import EDGE
+
+
+@dataclass
+class Upstream:
+    """A server that writes down what reaches it and answers what it is told."""
+
+    port: int = field(default_factory=ports.pick)
+    answer: bytes = b"HTTP/1.1 200 OK\r\nServer: secret\r\nContent-Length: 2\r\n\r\nok"
+    heads: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    first_bytes: asyncio.Event = field(default_factory=asyncio.Event)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                body = b""
+                length = self.header(head, "content-length")
+                while len(body) < int(length or 0):
+                    chunk = await reader.read(65536)
+                    if not chunk:
+                        raise asyncio.IncompleteReadError(body, int(length or 0))
+                    body += chunk
+                    self.first_bytes.set()
+                self.heads.append(head)
+                self.bodies.append(body)
+                writer.write(self.answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def close(self) -> None:
+        for writer in self.writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    @staticmethod
+    def header(head: str, name: str) -> str | None:
+        for line in head.split("\r\n")[1:]:
+            key, _, value = line.partition(":")
+            if key.lower() == name:
+                return value.strip()
+        return None
+
+    @property
+    def targets(self) -> list[str]:
+        return [head.split("\r\n")[0] for head in self.heads]
+
+
+@dataclass
+class Edge:
+    origin: str
+    store_port: int
+    ca: Path
+    service: Upstream
+    catalog: Upstream
+    vault: Upstream
+
+    def client(self) -> httpx.AsyncClient:
+        trust = ssl.create_default_context(cafile=str(self.ca))
+        return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.store_port}", verify=trust)
+
+    async def raw(self, request: str) -> str:
+        """One request to the store gate exactly as written, and its answer."""
+        trust = ssl.create_default_context(cafile=str(self.ca))
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.store_port, ssl=trust)
+        writer.write(request.encode())
+        await writer.drain()
+        answer = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+@pytest.fixture
+async def edge(home: Path) -> AsyncIterator[Edge]:
+    certificates.ensure(home / "tls", "127.0.0.1")
+    service, catalog, vault = Upstream(), Upstream(), Upstream()
+    servers = [await asyncio.start_server(item.serve, "127.0.0.1", item.port) for item in (service, catalog, vault)]
+    origin_port, store_port, nobody = ports.pick(), ports.pick(), ports.pick()
+    values = {
+        "EDGE_ADDRESS": f"http://:{origin_port}",
+        "EDGE_BIND": "127.0.0.1",
+        "EDGE_FILES": str(EDGE),
+        "IDENTITY_UPSTREAM": f"127.0.0.1:{service.port}",
+        "CATALOG_UPSTREAM": f"127.0.0.1:{service.port}",
+        "RESTORE_UPSTREAM": f"127.0.0.1:{nobody}",
+        "IDENTITY_INTERNAL": f"127.0.0.1:{catalog.port}",
+        "CATALOG_INTERNAL": f"127.0.0.1:{catalog.port}",
+        "RESTORE_INTERNAL": f"127.0.0.1:{catalog.port}",
+        "STORE_ADDRESS": f"https://:{store_port}",
+        "STORE_BIND": "127.0.0.1",
+        "VAULT_UPSTREAM": f"127.0.0.1:{vault.port}",
+        "TLS_CERTIFICATE": str(home / "tls" / "store.pem"),
+        "TLS_KEY": str(home / "tls" / "store.key"),
+        "GATE_CREDENTIAL": "of-the-gate",
+    }
+    async with Caddy(home, EDGE / "Caddyfile", values, (origin_port, store_port)):
+        yield Edge(f"http://127.0.0.1:{origin_port}", store_port, home / "tls" / "ca.pem", service, catalog, vault)
+    for server in servers:
+        server.close()
+    for upstream in (service, catalog, vault):
+        await upstream.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/internal/invites",
+        "/internal/store/keys",
+        "/internal",
+        "/metrics",
+        "/",
+        "/api/v1/internal/invites",
+        "/api/v1/backups/%2e%2e/%2e%2e/%2e%2e/internal/store/keys",
+        "//internal/store/keys",
+        "/api/v1/backupsx",
+        "/v1/nothing",
+    ],
+)
+async def test_what_is_not_public_is_not_there(edge: Edge, path: str) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{edge.origin}{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "path_not_found"
+    assert edge.catalog.heads == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/backups?limit=1", "/api/v1/openapi/catalog.json"])
+async def test_a_public_path_reaches_its_service_and_nothing_is_said_about_servers(edge: Edge, path: str) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{edge.origin}{path}", headers={"X-Forwarded-For": "6.6.6.6"})
+    assert answer.text == "ok"
+    assert edge.service.targets == [f"GET {path} HTTP/1.1"]
+    assert Upstream.header(edge.service.heads[0], "x-forwarded-for") == "127.0.0.1"
+    assert not {"server", "via"} & answer.headers.keys()
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_a_service_that_is_away_is_a_503_to_be_tried_again(edge: Edge) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{edge.origin}/api/v1/restores")
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert answer.headers["retry-after"] == "5"
+    assert "server" not in answer.headers
+
+
+async def test_a_large_body_is_refused(edge: Edge) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{edge.origin}/api/v1/backups", content=b"x" * 1_000_001)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_the_documents_are_listed_on_a_page_without_scripts(edge: Edge) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{edge.origin}/api/v1/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "script" not in answer.headers["content-security-policy"]
+    for service in ("identity", "catalog", "restore"):
+        assert f'href="/api/v1/openapi/{service}.json"' in answer.text
+        assert f'href="/api/v1/docs/{service}"' in answer.text
+
+
+async def test_readiness_is_that_of_every_service(edge: Edge) -> None:
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{edge.origin}/readyz")).json() == {"status": "ready"}
+        assert edge.catalog.targets == ["GET /readyz HTTP/1.1"] * 3
+        edge.catalog.answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}"
+        assert (await client.get(f"{edge.origin}/readyz")).status_code == 503
+        assert (await client.get(f"{edge.origin}/healthz")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/vault/did%3Akey%3AzX-1/olares-backups/my%20docs-1/config",
+        "/vault/did:key:zX/a+b%2Bc",
+        "/x//y/./../z",
+        "/x/%2e%2e/y%2Fz",
+        "/vault/?list-type=2&prefix=a%2Fb%20c&x=%zz",
+        "/%C3%A9/a%25252e;b",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "POST"])
+async def test_gate_and_store_read_the_same_path(edge: Edge, method: str, uri: str) -> None:
+    await edge.raw(f"{method} {uri} HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    asked, served = edge.catalog.heads[0], edge.vault.heads[0]
+    assert asked.startswith("GET /internal/store/gate")
+    assert Upstream.header(asked, "x-forwarded-method") == method
+    assert Upstream.header(asked, "x-forwarded-uri") == uri
+    assert served.startswith(f"{method} {uri} HTTP/1.1\r\n")
+    assert Upstream.header(served, "host") == "h:1"
+
+
+async def test_the_gate_is_shown_headers_alone_and_a_client_cannot_speak_for_it(edge: Edge) -> None:
+    await edge.raw(
+        "PUT /vault/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 mine\r\n"
+        "X-Amz-Security-Token: token\r\nX-Amz-Copy-Source: /vault/y%20z\r\nX-Store-Authorization: forged\r\n"
+        "X-Forwarded-Uri: /forged\r\nX-Forwarded-Method: GET\r\nContent-Length: 5\r\n\r\nhello"
+    )
+    asked, served = edge.catalog.heads[0], edge.vault.heads[0]
+    assert edge.catalog.bodies == [b""]
+    assert edge.vault.bodies == [b"hello"]
+    assert Upstream.header(asked, "authorization") == "Bearer of-the-gate"
+    assert Upstream.header(asked, "x-store-authorization") == "AWS4-HMAC-SHA256 mine"
+    assert Upstream.header(asked, "x-forwarded-method") == "PUT"
+    assert Upstream.header(asked, "x-forwarded-uri") == "/vault/x"
+    assert Upstream.header(asked, "x-amz-security-token") == "token"
+    assert Upstream.header(asked, "x-amz-copy-source") == "/vault/y%20z"
+    assert Upstream.header(served, "authorization") == "AWS4-HMAC-SHA256 mine"
+    assert "of-the-gate" not in served
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "503 Service Unavailable"])
+async def test_a_refusal_reaches_the_client_word_for_word_and_the_store_hears_nothing(edge: Edge, status: str) -> None:
+    body = "<?xml version='1.0'?><Error><Code>ExpiredToken</Code><Message>é &amp; co</Message></Error>"
+    edge.catalog.answer = (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
+    ).encode()
+    async with edge.client() as client:
+        answer = await client.put("/vault/x", content=b"upload")
+    assert (answer.status_code, answer.text) == (int(status[:3]), body)
+    assert answer.headers["content-type"] == "application/xml"
+    assert edge.vault.heads == []
+
+
+async def test_an_upload_reaches_the_store_while_it_is_still_being_sent(edge: Edge) -> None:
+    trust = ssl.create_default_context(cafile=str(edge.ca))
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.store_port, ssl=trust)
+    writer.write(b"PUT /vault/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n")
+    writer.write(b"x" * 1_000_000)
+    await writer.drain()
+    await asyncio.wait_for(edge.vault.first_bytes.wait(), 5)
+    assert edge.vault.heads == []
+    writer.write(b"x" * 1_000_000)
+    await writer.drain()
+    assert b"200 OK" in await reader.readline()
+    assert len(edge.vault.bodies[0]) == 2_000_000
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_store_that_is_away_is_said_in_the_stores_own_words(edge: Edge) -> None:
+    edge.vault.answer = b""
+    async with edge.client() as client:
+        edge.catalog.answer = b"garbage\r\n\r\n"
+        answer = await client.get("/vault/x")
+    assert answer.status_code == 503
+    assert "<Code>ServiceUnavailable</Code>" in answer.text

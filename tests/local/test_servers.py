@@ -1,0 +1,121 @@
+"""PostgreSQL and RabbitMQ as private processes: data outlives every kind of ending."""
+
+import os
+import signal
+from pathlib import Path
+
+import aio_pika
+import asyncpg
+import pytest
+from space_local.errors import ServerFailed
+from space_local.ports import accepts
+from space_local.postgres import Postgres
+from space_local.process import Child, end_leftovers, start_ticks
+from space_local.rabbitmq import RabbitMQ
+
+
+async def test_rows_outlive_a_stop_a_restart_and_a_kill(home: Path) -> None:
+    async with Postgres(home, password="it's a secret") as server:
+        connection = await asyncpg.connect(server.url.replace("it's a secret", "it%27s%20a%20secret"))
+        await connection.execute("CREATE TABLE kept (value int)")
+        await connection.execute("INSERT INTO kept VALUES (1)")
+        server.kill()
+        await server.start()
+        await server.restart()
+    async with Postgres(home, password="it's a secret") as server:
+        connection = await asyncpg.connect(server.url.replace("it's a secret", "it%27s%20a%20secret"))
+        assert await connection.fetchval("SELECT value FROM kept") == 1
+        await connection.close()
+
+
+async def test_a_role_reaches_its_own_database_only(home: Path) -> None:
+    async with Postgres(home, fast=True) as server:
+        for name in ("ours", "theirs"):
+            await server.ensure_database(name, name, "a'quoted")
+            await server.ensure_database(name, name, f"secret-{name}")
+        connection = await asyncpg.connect(server.database_url("ours", "ours", "secret-ours"))
+        await connection.close()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(server.database_url("theirs", "ours", "secret-ours"))
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(server.database_url("ours", "ours", "a'quoted"))
+
+
+def owner_of(pid: int) -> int:
+    return Path(f"/proc/{pid}").stat().st_uid
+
+
+async def test_postgres_does_not_run_as_root(home: Path) -> None:
+    async with Postgres(home, fast=True) as server:
+        assert owner_of(server.child.pid) != 0
+        assert server.data.resolve().stat().st_mode & 0o077 == 0
+
+
+def test_code_without_a_loop_can_use_a_server_too(home: Path) -> None:
+    with Postgres(home, fast=True) as server:
+        assert accepts(server.port)
+    assert not accepts(server.port)
+
+
+async def test_a_message_outlives_a_killed_broker(home: Path) -> None:
+    async with RabbitMQ(home) as server:
+        async with await aio_pika.connect(server.url) as connection:
+            channel = await connection.channel()
+            await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
+            message = aio_pika.Message(b"still here", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+            await channel.default_exchange.publish(message, "kept")
+        server.kill()
+        await server.start()
+        async with await aio_pika.connect(server.url) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue("kept")
+            found = await queue.get(timeout=30)
+            assert found is not None
+            assert found.body == b"still here"
+        epmd = server.epmd
+    assert epmd is not None
+    assert not epmd.running
+
+
+async def test_a_server_that_ends_while_starting_says_so_with_its_log(home: Path) -> None:
+    child = Child("failing", ["/bin/sh", "-c", "echo the reason is here; exit 7"], home)
+    child.spawn()
+
+    async def never() -> bool:
+        return False
+
+    with pytest.raises(ServerFailed, match=r"ended with code 7(.|\n)*the reason is here"):
+        await child.until_ready(never, 10)
+
+
+def test_only_the_very_process_of_a_pid_file_is_ended(home: Path) -> None:
+    child = Child("sleeping", ["/bin/sleep", "600"], home)
+    child.spawn()
+    record = child.pid_file.read_text()
+    child.pid_file.write_text(record.replace(f'"ticks": {start_ticks(child.pid)}', '"ticks": 1'))
+    assert end_leftovers(home) == []
+    assert child.running
+    child.pid_file.write_text(record)
+    assert end_leftovers(home) == ["sleeping"]
+    assert not child.running
+
+
+def test_children_end_with_their_parent(home: Path) -> None:
+    read, write = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        child = Child("orphan", ["/bin/sleep", "600"], home)
+        child.spawn()
+        os.write(write, str(child.pid).encode())
+        signal.pause()
+    pid = int(os.read(read, 20))
+    assert start_ticks(pid) is not None
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    for _ in range(100):
+        if start_ticks(pid) is None:
+            break
+        signal.sigtimedwait([], 0.05)
+    assert start_ticks(pid) is None
+    os.close(read)
+    os.close(write)
