@@ -21,6 +21,8 @@ _may_ask = require_internal("gate")
 
 async def admit(request: Request) -> Response:
     """200 lets the request through; anything else is S3's refusal, which the gate passes on as it is."""
+    # Starlette does not say which of its routes it took; the request is to be counted under this one.
+    request.scope["route"] = _route
     _may_ask(request)
     gate = _gate(request.app.state)
     headers = request.headers
@@ -43,6 +45,7 @@ async def admit(request: Request) -> Response:
 
 # Starlette routes do not take the prefix of a router.
 router.add_route("/internal/store/gate", admit, methods=["GET"])
+_route = router.routes[-1]
 
 
 @router.post("/keys", dependencies=[Depends(require_internal("vault"))])
