@@ -35,7 +35,9 @@ from agent.restic.repository import BackupOutcome, Repository, certificate_file
 from agent.wire import Backup, KeyFileAnswer, KeyFiles, Snapshot, StorageKeys, Terminus
 
 POLL_SECONDS = 1.0
-MAX_STEPS = 50
+MAX_STEPS = 100
+# How long to leave another device's init before looking again.
+INIT_ELSEWHERE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -237,9 +239,16 @@ class _Upload:
         self._repository = replace(self._repository, password=password)
 
     def _init(self) -> None:
-        # Two inits at once leave a key file that does not fit the config; on this machine they take turns.
-        with config.locked(f"init-{self._task.backup_id}"), suppress(RepositoryExists):
-            self._repository.init()
+        """Make the repository, unless another device is making it: two inits at once would spoil each other.
+
+        On this machine they take turns; between machines the store gate lets one through and tells the others that
+        the config exists already.
+        """
+        with config.locked(f"init-{self._task.backup_id}"):
+            try:
+                self._repository.init()
+            except RepositoryExists:
+                time.sleep(INIT_ELSEWHERE_SECONDS)
 
     def _next_step(self, step: _Step, error: SpaceError) -> _Step:
         match error:

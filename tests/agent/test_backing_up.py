@@ -1,0 +1,313 @@
+"""The story of a backup: the real restic on a local repository, the service's answers written here."""
+
+import base64
+import os
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent import session
+from agent.backing_up import BackupReport, BackupRequest, back_up, report_document
+from agent.errors import ExitCode, SpaceError, UsageError, WrongPassword
+from agent.output import Output
+from agent.passwords import PasswordSource
+from agent.restic.repository import Repository
+
+BACKUP_ID = "11111111-0000-4000-8000-000000000001"
+SNAPSHOT_ID = "22222222-0000-4000-8000-000000000002"
+
+
+@dataclass
+class Account:
+    """One owner's task as the service would tell of it."""
+
+    scripted: Any
+    repository: Path
+    exists: bool = False
+    path: str | None = None
+    issued: list[str] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=lambda: ["successful"])
+
+    def install(self) -> None:
+        numbers = count(1)
+
+        def create(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            self.exists, self.path = True, body["source"]["path"]
+            return 201, self.task()
+
+        def issue(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            assert body == {"backup_id": BACKUP_ID, "scope": "write"}
+            self.issued.append(key := f"KEY{next(numbers)}")
+            self.scripted.answers["DELETE", f"/storage-keys/{key}"] = lambda _: self.revoke(key)
+            secrets = {"secret_access_key": "hidden", "session_token": "hidden"}
+            return 201, {"access_key_id": key, "repository_url": str(self.repository), "ca_certificate": None} | secrets
+
+        def report(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            self.reported.append(body)
+            return 202, self.snapshot("pending")
+
+        self.scripted.answers |= {
+            ("POST", "/auth/exchange"): lambda _: (200, {"access_token": "t", "expires_in": 600}),
+            ("GET", "/backups"): lambda _: (200, {"items": [self.task()] if self.exists else [], "next_cursor": None}),
+            ("POST", "/backups"): create,
+            ("GET", f"/backups/{BACKUP_ID}/key-files"): lambda _: self.key_files(),
+            ("POST", "/storage-keys"): issue,
+            ("POST", f"/backups/{BACKUP_ID}/snapshots"): report,
+            ("GET", f"/snapshots/{SNAPSHOT_ID}"): lambda _: (200, self.snapshot(self.statuses.pop(0))),
+        }
+
+    def revoke(self, key: str) -> tuple[int, dict[str, Any]]:
+        self.revoked.append(key)
+        return 200, {}
+
+    def task(self) -> dict[str, Any]:
+        return {"backup_id": BACKUP_ID, "name": "docs", "terminus_id": None, "path": self.path, "state": "active"}
+
+    def snapshot(self, status: str) -> dict[str, Any]:
+        reported = self.reported[-1]
+        ids = {"snapshot_id": SNAPSHOT_ID, "backup_id": BACKUP_ID, "restic_id": reported["restic_id"]}
+        return {**ids, "taken_at": reported["taken_at"], "status": status}
+
+    def key_files(self) -> tuple[int, dict[str, Any]]:
+        keys = self.repository / "keys"
+        if not keys.exists():
+            return 409, {"status": 409, "code": "repository_missing", "detail": "Nothing yet."}
+        files = [{"name": key.name, "content": base64.b64encode(key.read_bytes()).decode()} for key in keys.iterdir()]
+        return 200, {"key_files": files}
+
+
+@pytest.fixture
+def account(scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    monkeypatch.setenv("SPACE_API_TOKEN", "t")
+    monkeypatch.setattr("agent.backing_up.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("agent.backing_up.INIT_ELSEWHERE_SECONDS", 0.01)
+    account = Account(scripted, tmp_path / "repository")
+    account.install()
+    return account
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "letter").write_text("Dear Bob")
+    return folder
+
+
+def run(account: Account, path: Path, password: bytes = b"correct horse", **request: Any) -> BackupReport:
+    file = path.parent / "password"
+    file.write_bytes(password + b"\n")
+    with session.open_client(account.scripted.origin) as client:
+        wish = BackupRequest(path=path, name="docs", **request)
+        return back_up(client, wish, PasswordSource(file=str(file)), Output(as_json=True))
+
+
+def hinder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str, subcommand: str, script: str) -> None:
+    """Put a program in restic's place that runs a script instead at the first use of one subcommand."""
+    wrapper = tmp_path / "hindered-restic"
+    wrapper.write_text(
+        f"""#!/bin/sh
+for word in "$@"; do
+    if [ "$word" = {subcommand} ] && mkdir {tmp_path}/hindered 2>/dev/null; then
+        {script}
+    fi
+done
+exec {restic_path} "$@"
+"""
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("RESTIC", str(wrapper))
+
+
+EXPIRE = (
+    "echo 'Save(<data/1>) returned error, retrying after 1s: client.PutObject: The provided token has expired.' >&2;"
+    " exec sleep 60"
+)
+
+
+def test_the_first_backup_makes_the_task_and_is_seen_listed(account: Account, folder: Path) -> None:
+    account.statuses = ["pending", "pending", "successful"]
+
+    report = run(account, folder)
+
+    assert (report.status, report.exit_code, report.files) == ("successful", ExitCode.OK, 1)
+    assert report_document(report)["snapshot_id"] == SNAPSHOT_ID
+    assert account.path == str(folder)
+    assert account.reported[0]["restic_id"] == report.restic_id
+    assert account.reported[0]["size_processed_bytes"] == 8
+    assert account.revoked == account.issued == ["KEY1"]
+    assert [entry.name for entry in (account.repository / "snapshots").iterdir()] == [report.restic_id]
+
+
+def test_a_snapshot_that_is_not_listed_in_time_is_recorded(account: Account, folder: Path) -> None:
+    account.statuses = ["pending"] * 1000
+
+    report = run(account, folder, wait_seconds=0.1)
+
+    assert (report.status, report.exit_code) == ("pending", ExitCode.OK)
+
+
+def test_a_service_that_goes_away_after_the_upload_leaves_a_warning(account: Account, folder: Path) -> None:
+    account.scripted.answers["POST", f"/backups/{BACKUP_ID}/snapshots"] = lambda _: (500, {"code": "internal"})
+
+    report = run(account, folder)
+
+    assert (report.status, report.exit_code) == ("unreported", ExitCode.WARNINGS)
+    assert report.restic_id
+
+
+def test_a_wrong_password_is_refused_before_restic_runs(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str
+) -> None:
+    run(account, folder)
+    hinder(monkeypatch, tmp_path, restic_path, "backup", "exit 99")
+
+    with pytest.raises(WrongPassword):
+        run(account, folder, b"wrong")
+
+    assert not (tmp_path / "hindered").exists()
+    assert account.revoked == account.issued
+
+
+def test_a_token_without_the_right_to_key_files_lets_restic_check(account: Account, folder: Path) -> None:
+    run(account, folder)
+    account.scripted.answers["GET", f"/backups/{BACKUP_ID}/key-files"] = lambda _: (403, {"code": "scope_missing"})
+    account.statuses = ["successful"]
+
+    with pytest.raises(WrongPassword):
+        run(account, folder, b"wrong")
+    assert run(account, folder).status == "successful"
+
+
+def test_keys_that_expire_in_the_middle_are_renewed(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str
+) -> None:
+    hinder(monkeypatch, tmp_path, restic_path, "backup", EXPIRE)
+
+    report = run(account, folder)
+
+    assert report.status == "successful"
+    assert account.issued == ["KEY1", "KEY2"]
+    assert account.revoked == ["KEY2"]
+
+
+def test_keys_that_never_work_end_the_backup(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str
+) -> None:
+    hinder(
+        monkeypatch,
+        tmp_path,
+        restic_path,
+        "backup",
+        f"rmdir {tmp_path}/hindered; {EXPIRE}",
+    )
+
+    with pytest.raises(SpaceError) as failure:
+        run(account, folder)
+
+    assert failure.value.code == "store_keys_refused"
+    assert len(account.issued) < 10
+
+
+@pytest.mark.parametrize(("theirs", "works"), [(b"correct horse", True), (b"another", False)])
+def test_an_init_that_another_device_wins_is_joined_if_the_password_is_the_same(
+    account: Account,
+    folder: Path,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    restic_path: str,
+    theirs: bytes,
+    works: bool,
+) -> None:
+    other = f"RESTIC_PASSWORD='{theirs.decode()}' {restic_path} init >/dev/null"
+    hinder(monkeypatch, tmp_path, restic_path, "init", other)
+
+    if works:
+        assert run(account, folder).status == "successful"
+    else:
+        with pytest.raises(WrongPassword):
+            run(account, folder)
+
+
+def test_the_gates_word_that_another_device_is_making_the_repository_is_waited_out(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str
+) -> None:
+    refusal = "Fatal: create key in repository failed: client.PutObject: config file already exists"
+    hinder(monkeypatch, tmp_path, restic_path, "init", f"echo '{refusal}' >&2; exit 1")
+
+    assert run(account, folder).status == "successful"
+
+
+def test_a_stray_key_file_of_a_lost_race_does_not_lock_the_owner_out(
+    account: Account, folder: Path, repository: Repository, tmp_path: Path, restic_path: str
+) -> None:
+    run(account, folder)
+    account.statuses = ["successful"] * 2
+    for number in range(2):
+        stray = tmp_path / f"stray-{number}"
+        command = [restic_path, "-r", str(stray), "init"]
+        subprocess.run(command, env={"RESTIC_PASSWORD": "correct horse"}, check=True, capture_output=True)
+        (key,) = (stray / "keys").iterdir()
+        shutil.copy(key, account.repository / "keys" / key.name)
+
+        assert run(account, folder).status == "successful"
+
+
+def test_files_that_cannot_be_read_are_a_warning_and_listed(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str
+) -> None:
+    summary = '{"message_type":"summary","snapshot_id":"' + "ab" * 32 + '"}'
+    error = '{"message_type":"error","error":{"message":"permission denied"},"during":"archival","item":"/x"}'
+    account.exists, account.path = True, str(folder)
+    hinder(monkeypatch, tmp_path, restic_path, "backup", f"echo '{summary}'; echo '{error}' >&2; exit 3")
+
+    report = run(account, folder)
+
+    assert report.exit_code is ExitCode.WARNINGS
+    assert report_document(report)["skipped"] == [{"path": "/x", "reason": "permission denied"}]
+
+
+def test_another_folder_does_not_slip_into_a_task_by_its_name(account: Account, folder: Path, tmp_path: Path) -> None:
+    run(account, folder)
+    other = tmp_path / "other" / "docs"
+    other.mkdir(parents=True)
+
+    with pytest.raises(SpaceError) as failure:
+        run(account, other)
+    assert failure.value.code == "backup_of_another_path"
+
+    account.statuses = ["successful"]
+    assert run(account, other, moved=True).status == "successful"
+
+
+def test_nothing_is_asked_of_the_service_for_a_path_that_cannot_be_read(account: Account, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        run(account, tmp_path / "missing")
+
+    assert account.scripted.requests == []
+
+
+def test_a_link_to_a_folder_backs_up_the_folder(account: Account, folder: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+
+    report = run(account, link)
+
+    assert report.files == 1
+    assert account.path == str(link)
+
+
+def test_nothing_kept_is_readable_by_others_and_no_store_key_is_kept(account: Account, folder: Path) -> None:
+    run(account, folder)
+
+    for path in Path(os.environ["SPACE_CONFIG_DIR"]).iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+        assert path.is_dir() or b"hidden" not in path.read_bytes()
