@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 from restore.app import service
 from restore.settings import Settings
 from sqlalchemy import text
@@ -20,6 +21,21 @@ from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 
 SECRET = "5ec7e7" * 11
 OTHER_SECRET = "07be75" * 11
+
+
+@pytest.fixture(autouse=True)
+def logging_through_pytest() -> Iterator[None]:
+    """Logs go where pytest captures them; structlog's own default prints every local of a traceback, for seconds."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

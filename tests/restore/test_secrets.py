@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.restore.conftest import OTHER_SECRET, SECRET, Client
-from tests.support.catalog_double import CREDENTIAL
+from tests.support.catalog_double import CREDENTIAL, CatalogDouble
 
 
 async def everything_at_rest(client: Client) -> bytes:
@@ -23,13 +23,18 @@ async def everything_at_rest(client: Client) -> bytes:
     return found
 
 
-async def test_no_secret_is_at_rest_or_in_a_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_is_at_rest_or_in_a_log(
+    client: Client, catalog: CatalogDouble, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     body = {"snapshot_id": str(client.snapshot.snapshot_id)}
     keyed = client.headers | {"Idempotency-Key": str(uuid4())}
     issued = (await client.restore.api.post("/api/v1/tickets", json=body, headers=keyed)).json()
     redeemed = (await client.redeem(issued["ticket"])).json()
     await client.redeem(issued["ticket"], OTHER_SECRET)
+    catalog.refusal = (200, json.dumps(redeemed | {"expires_at": "never"}).encode())
+    assert (await client.redeem(issued["ticket"])).status_code == 503
+    catalog.refusal = None
     await client.report(issued["restore_id"], "restoring")
     await client.report(issued["restore_id"], "failed", reason="no")
     await client.redeem(issued["ticket"])
@@ -45,6 +50,7 @@ async def test_no_secret_is_at_rest_or_in_a_log(client: Client, caplog: pytest.L
         keyed["Idempotency-Key"],
         CREDENTIAL,
     ]
+    assert "catalog's answer is not what was agreed" in caplog.text
     at_rest = await everything_at_rest(client)
     logged = caplog.text + json.dumps([record.__dict__ for record in caplog.records], default=str)
     for secret in secrets:
