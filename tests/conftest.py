@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
+import structlog
 from space_local.postgres import Postgres
 from space_local.rabbitmq import RabbitMQ
+
 from tests.support.databases import Databases
 from tests.support.tokens import TokenIssuer
 
@@ -44,3 +45,9 @@ def issuer() -> Iterator[TokenIssuer]:
     issuer = TokenIssuer()
     yield issuer
     issuer.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Traces without their frames' variables: rendering those costs seconds each."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer(colors=False)])

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
 from catalog.app import service
 from catalog.settings import Settings
+
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.running import OPERATOR, Running, running
 from tests.support.tokens import ORIGIN, TokenIssuer

@@ -33,6 +33,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
+            # An error would otherwise carry the values of its statement into the log.
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "server_settings": {

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import Row, Select, and_, any_, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -381,7 +381,7 @@ async def is_known_object(session: AsyncSession, owner_id: UUID, repository: str
         case "config":
             known = backup.where(Backup.initialised)
         case "keys":
-            known = backup.where(Backup.key_names.any(name))  # type: ignore[arg-type]  # SQLAlchemy's ARRAY.any
+            known = backup.where(literal(name) == any_(Backup.key_names))
         case _:
             known = select(Snapshot.id).where(
                 Snapshot.backup_id.in_(backup), Snapshot.restic_id == name, Snapshot.object_modified_at.is_not(None)

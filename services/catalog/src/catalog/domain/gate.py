@@ -133,7 +133,7 @@ def decide(grant: Grant, request: StoreRequest, now: datetime) -> Overwrite | No
     Raises:
         Refused: If the grant does not reach that far.
     """
-    if grant.revoked_at is not None and grant.revoked_at <= now:
+    if grant.revoked_at is not None:
         raise Refused(*UNKNOWN_KEY)
     if grant.expires_at <= now:
         raise Refused(*EXPIRED)
