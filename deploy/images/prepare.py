@@ -15,9 +15,11 @@ from space_local.secrecy import ensure_signing_keys
 
 
 def make_keys() -> None:
-    """Volumes `/tls` (for the edge alone), `/ca` (the certificate that clients get) and `/keys` (for identity alone)."""
-    certificates.ensure(Path("/tls"), os.environ["SPACE_HOST"])
-    shutil.copyfile("/tls/ca.pem", "/ca/ca.pem")
+    """In a volume for each reader: the authority itself has none but this job."""
+    certificates.ensure(Path("/authority"), os.environ["SPACE_HOST"])
+    shutil.copyfile("/authority/ca.pem", "/ca/ca.pem")
+    for name in ("store.key", "store.pem"):
+        shutil.copy("/authority/" + name, "/tls/" + name)
     ensure_signing_keys(Path("/keys/identity-keys.json"))
 
 

@@ -69,7 +69,7 @@ def test_every_prefixed_variable_of_one_machine_names_a_setting(tmp_path: Path) 
     system = System(Options(home=tmp_path))
     system.__dict__ |= {"_ports": _AnyPort(), "_secrets": _AnySecret()}
     system.postgres = Postgres(tmp_path, 1)
-    system.rabbitmq = type("Broker", (), {"url": "amqp://nobody@127.0.0.1/"})()  # type: ignore[assignment]
+    system.rabbitmq = type("Broker", (), {"url": "amqp://nobody@127.0.0.1/"})()
     for member in MEMBERS:
         given = system._environment(member)
         assert {setting(member.name, variable) for variable in given} <= set(fields(member.name))
@@ -223,8 +223,9 @@ def test_every_mount_exists() -> None:
 def test_private_keys_reach_only_their_users() -> None:
     users = {
         volume: {name for name, container in containers().items() if f"'{volume}:/" in str(container.get("volumes"))}
-        for volume in ("tls", "keys")
+        for volume in ("authority", "tls", "keys")
     }
+    assert users["authority"] == {"keys"}
     assert users["tls"] == {"keys", "edge"}
     assert users["keys"] == {"keys", "identity", "identity-worker", "identity-migrate"}
 
