@@ -14,14 +14,19 @@ async def make_space(session: AsyncSession, event: OwnerRegistered) -> None:
     await queries.ensure_space(session, event.owner_id, event.did, datetime.now(UTC))
 
 
-async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreFailed | RestoreCancelled) -> None:
+async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreCancelled) -> None:
     """The keys of a restore end with it."""
     await queries.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id)
+
+
+async def end_failed_restore_keys(session: AsyncSession, event: RestoreFailed) -> None:
+    """The keys of the failed attempt end; a client that has begun another keeps that one's."""
+    await queries.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id, issued_until=event.failed_at)
 
 
 SUBSCRIPTIONS = (
     Subscription(OwnerRegistered, make_space),
     Subscription(RestoreCompleted, end_restore_keys),
-    Subscription(RestoreFailed, end_restore_keys),
+    Subscription(RestoreFailed, end_failed_restore_keys),
     Subscription(RestoreCancelled, end_restore_keys),
 )

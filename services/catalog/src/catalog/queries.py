@@ -344,14 +344,22 @@ async def is_being_restored(session: AsyncSession, backup_id: UUID, now: datetim
     )
 
 
-async def revoke_keys(session: AsyncSession, now: datetime, *, backup_id: UUID | None = None,
-                      restore_id: UUID | None = None) -> None:  # fmt: skip
-    """Revoke all live keys of a backup, or of a restore."""
+async def revoke_keys(
+    session: AsyncSession,
+    now: datetime,
+    *,
+    backup_id: UUID | None = None,
+    restore_id: UUID | None = None,
+    issued_until: datetime | None = None,
+) -> None:
+    """Revoke the live keys of a backup, or of a restore; only those issued until an instant when one is given."""
     query = update(StorageKey).where(StorageKey.revoked_at.is_(None), StorageKey.expires_at > now)
     if backup_id is not None:
         query = query.where(StorageKey.backup_id == backup_id)
     if restore_id is not None:
         query = query.where(StorageKey.restore_id == restore_id)
+    if issued_until is not None:
+        query = query.where(StorageKey.issued_at <= issued_until)
     await session.execute(query.values(revoked_at=now).execution_options(synchronize_session=False))
 
 

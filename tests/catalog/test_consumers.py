@@ -1,0 +1,89 @@
+"""What other services' events do to catalog."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from catalog import consumers
+from catalog.models import OwnerSpace, StorageKey
+from shared.events.identity import OwnerRegistered
+from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
+from sqlalchemy import select
+
+from tests.support.running import Running
+from tests.support.tokens import Owner
+
+NOW = datetime.now(UTC)
+
+
+async def add_keys(catalog: Running, owner: Owner, restore_id: UUID, *issued_at: datetime) -> None:
+    async with catalog.runtime.database.transaction() as session:
+        await consumers.make_space(session, registered(owner))
+        for number, moment in enumerate(issued_at):
+            session.add(
+                StorageKey(
+                    access_key_id=f"SPK{restore_id.hex[:8]}{number}",
+                    owner_id=owner.owner_id,
+                    restore_id=restore_id,
+                    access="read",
+                    issuer="vault",
+                    issued_at=moment,
+                    expires_at=NOW + timedelta(hours=12),
+                )
+            )
+
+
+async def live_keys(catalog: Running) -> int:
+    async with catalog.runtime.database.reading() as session:
+        return len((await session.scalars(select(StorageKey).where(StorageKey.revoked_at.is_(None)))).all())
+
+
+def registered(owner: Owner) -> OwnerRegistered:
+    return OwnerRegistered(owner_id=owner.owner_id, did=owner.did, olares_name=owner.olares_name, registered_at=NOW)
+
+
+def ids(owner: Owner, restore_id: UUID) -> dict[str, object]:
+    return {
+        "owner_id": owner.owner_id,
+        "restore_id": restore_id,
+        "backup_id": uuid4(),
+        "snapshot_id": uuid4(),
+        "target": "local",
+    }
+
+
+async def test_an_owner_has_a_folder_from_the_start_and_only_one(catalog: Running):
+    owner = Owner()
+    for _ in range(2):
+        async with catalog.runtime.database.transaction() as session:
+            await consumers.make_space(session, registered(owner))
+    async with catalog.runtime.database.reading() as session:
+        (space,) = await session.scalars(select(OwnerSpace))
+    assert space.prefix.startswith(f"{owner.did}-")
+
+
+@pytest.mark.parametrize("ended", ["completed", "cancelled"])
+async def test_the_keys_of_a_restore_end_with_it_and_no_others(catalog: Running, ended: str):
+    owner, restore_id = Owner(), uuid4()
+    await add_keys(catalog, owner, restore_id, NOW, NOW + timedelta(minutes=1))
+    await add_keys(catalog, owner, uuid4(), NOW)
+    fields = ids(owner, restore_id)
+    event = (
+        RestoreCompleted(**fields, bytes_restored=1, warnings=0, completed_at=NOW)
+        if ended == "completed"
+        else RestoreCancelled(**fields, cancelled_at=NOW)
+    )
+    for _ in range(2):
+        async with catalog.runtime.database.transaction() as session:
+            await consumers.end_restore_keys(session, event)
+    assert await live_keys(catalog) == 1
+
+
+async def test_a_restore_that_failed_and_was_begun_again_keeps_its_new_key(catalog: Running):
+    owner, restore_id = Owner(), uuid4()
+    await add_keys(catalog, owner, restore_id, NOW - timedelta(minutes=1), NOW + timedelta(minutes=1))
+    async with catalog.runtime.database.transaction() as session:
+        await consumers.end_failed_restore_keys(
+            session, RestoreFailed(**ids(owner, restore_id), reason="the disk was full", failed_at=NOW)
+        )
+    assert await live_keys(catalog) == 1
