@@ -46,7 +46,7 @@ fmt: bootstrap ## format and sort imports
 migrate: bootstrap ## write a revision from the models (SERVICE=catalog MESSAGE="pre add a column")
 	@$(LOCAL) migrate "$(SERVICE)" "$(MESSAGE)"
 docs: bootstrap ## regenerate docs/events.md, docs/errors.md and the state diagrams
-	@$(PYTHON_BIN) -m shared.documents
+	@$(PYTHON_BIN) docs/generate.py
 lock: bootstrap ## pin every dependency again
 	@$(PYTHON_BIN) -m uv lock --upgrade && $(PYTHON_BIN) -m uv export --quiet --all-packages --no-emit-workspace --format requirements-txt -o requirements.lock
 clean: ## delete the environment and all that the system keeps (databases, store)

@@ -81,21 +81,29 @@ class ServiceError(Exception):
 
 
 class RequestInvalid(ServiceError):
+    """The request is not what the API document says; ``errors`` lists where."""
+
     code = "request_invalid"
     kind = Kind.INVALID
 
 
 class PathNotFound(ServiceError):
+    """There is nothing at this path."""
+
     code = "path_not_found"
     kind = Kind.NOT_FOUND
 
 
 class MethodNotAllowed(ServiceError):
+    """The path exists and does not answer this method."""
+
     code = "method_not_allowed"
     kind = Kind.INVALID
 
 
 class BodyTooLarge(ServiceError):
+    """A request body is at most 1 MB."""
+
     code = "body_too_large"
     kind = Kind.TOO_LARGE
 

@@ -4,6 +4,8 @@ from shared.errors import Kind, ServiceError
 
 
 class ProofInvalid(ServiceError):
+    """Not a good signature by its DID's key over what was asked, or over a nonce of ours."""
+
     code = "proof_invalid"
     kind = Kind.UNAUTHENTICATED
 
@@ -16,41 +18,57 @@ class ProofExpired(ServiceError):
 
 
 class NonceUsed(ServiceError):
+    """The proof's nonce was used before."""
+
     code = "nonce_used"
     kind = Kind.UNAUTHENTICATED
 
 
 class OwnerUnknown(ServiceError):
+    """No owner has this DID yet; with an Olares name it can register."""
+
     code = "owner_unknown"
     kind = Kind.NOT_FOUND
 
 
 class InviteRequired(ServiceError):
+    """Registering needs an invite here."""
+
     code = "invite_required"
     kind = Kind.FORBIDDEN
 
 
 class InviteInvalid(ServiceError):
+    """The invite is unknown, used or too old."""
+
     code = "invite_invalid"
     kind = Kind.FORBIDDEN
 
 
 class RegistrationClosed(ServiceError):
+    """Nobody new may register here."""
+
     code = "registration_closed"
     kind = Kind.FORBIDDEN
 
 
 class OlaresNameTaken(ServiceError):
+    """Another owner has this Olares name."""
+
     code = "olares_name_taken"
     kind = Kind.CONFLICT
 
 
 class TooManyAttempts(ServiceError):
+    """More attempts of this kind than are answered in their time."""
+
     code = "too_many_attempts"
     kind = Kind.RATE_LIMITED
 
 
 class RefreshInvalid(ServiceError):
+    """The refresh token is not one of ours."""
+
     code = "refresh_invalid"
     kind = Kind.UNAUTHENTICATED
 
@@ -70,11 +88,15 @@ class SessionEnded(ServiceError):
 
 
 class ApiTokenInvalid(ServiceError):
+    """The API token is unknown, revoked or too old."""
+
     code = "api_token_invalid"
     kind = Kind.UNAUTHENTICATED
 
 
 class ScopeNotGrantable(ServiceError):
+    """An API token may not have this scope, or its maker has not."""
+
     code = "scope_not_grantable"
     kind = Kind.INVALID
 
@@ -87,30 +109,42 @@ class EnrolmentCodeInvalid(ServiceError):
 
 
 class DeviceKnown(ServiceError):
+    """This key is a device already."""
+
     code = "device_known"
     kind = Kind.CONFLICT
 
 
 class DeviceRemoved(ServiceError):
+    """The device was removed from its owner and may not sign in."""
+
     code = "device_removed"
     kind = Kind.FORBIDDEN
 
 
 class LastDevice(ServiceError):
+    """An owner's last device stays, or nobody could sign in."""
+
     code = "last_device"
     kind = Kind.CONFLICT
 
 
 class SessionNotFound(ServiceError):
+    """No such session of this owner."""
+
     code = "session_not_found"
     kind = Kind.NOT_FOUND
 
 
 class DeviceNotFound(ServiceError):
+    """No such device of this owner."""
+
     code = "device_not_found"
     kind = Kind.NOT_FOUND
 
 
 class TokenNotFound(ServiceError):
+    """No such API token of this owner."""
+
     code = "token_not_found"
     kind = Kind.NOT_FOUND
