@@ -34,6 +34,7 @@ _TEXTS = (
     ("account is arrears", Trouble.ARREARS),
     ("quotaexceeded", Trouble.STORE_FULL),
     ("storage quota", Trouble.STORE_FULL),
+    ("backup storage is full", Trouble.STORE_FULL),
     ("access denied", Trouble.DENIED),
     ("accessdenied", Trouble.DENIED),
     ("x509:", Trouble.CERTIFICATE),
