@@ -1,0 +1,115 @@
+"""One running system for all of these tests, and machines of owners who use it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.devices import Device
+from tests.support.events import Tap
+from tests.support.folders import Entry, contents, fill
+from tests.support.whole_system import WholeSystem
+
+BOOTSTRAPPED = Path(__file__).parents[2] / ".space" / "tools" / "restic"
+PASSWORD = "correct horse battery staple"
+SETTINGS = {"RESTORE_REDEEM_ATTEMPTS_PER_MINUTE": "10000"}
+
+NewDevice = Callable[..., Device]
+
+
+@pytest.fixture(scope="session")
+def restic_path() -> str:
+    """RESTIC, the one the set-up fetched, or the one on PATH; 0.17 or newer."""
+    path = os.environ.get("RESTIC") or (str(BOOTSTRAPPED) if BOOTSTRAPPED.exists() else shutil.which("restic"))
+    assert path, "restic is missing: `make bootstrap` fetches it, or set RESTIC=/path/to/restic"
+    return path
+
+
+@pytest.fixture(scope="session")
+def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
+    whole = WholeSystem(tmp_path_factory.mktemp("system"), **SETTINGS)
+    whole.start()
+    yield whole
+    whole.stop()
+
+
+@pytest.fixture
+def whole(running_system: WholeSystem) -> WholeSystem:
+    """The running system, mended if the test before left it broken."""
+    running_system.heal()
+    return running_system
+
+
+@pytest.fixture(scope="session")
+def _open_tap(running_system: WholeSystem) -> Tap:
+    return Tap(running_system.system.rabbitmq.url)
+
+
+@pytest.fixture
+def tap(whole: WholeSystem, _open_tap: Tap) -> Tap:
+    """Every event that is published."""
+    return _open_tap
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An owner with one backup, for tests that only read; ``made`` is what the command said of its snapshot."""
+
+    device: Device
+    source: Path
+    contents: dict[str, Entry]
+    made: dict[str, Any]
+    backup: dict[str, Any]
+
+    def ticket(self) -> dict[str, Any]:
+        """A ticket for the backup, with its guide."""
+        with self.device.api() as api:
+            issued: dict[str, Any] = (
+                api.post("/tickets", json={"backup_id": self.backup["backup_id"]}).raise_for_status().json()
+            )
+        return issued
+
+
+@pytest.fixture(scope="session")
+def _keep(
+    running_system: WholeSystem, _open_tap: Tap, tmp_path_factory: pytest.TempPathFactory, restic_path: str
+) -> Kept:
+    folder = tmp_path_factory.mktemp("kept")
+    device = Device(running_system.origin, folder / "machine", restic_path)
+    device.space("login", "--name", "kept@olares.com")
+    source = fill(folder / "photos")
+    made = device.back_up(source, "photos", PASSWORD)
+    return Kept(device, source, contents(source), made, device.backup("photos"))
+
+
+@pytest.fixture
+def kept(whole: WholeSystem, _keep: Kept) -> Kept:
+    """One backup that nobody changes."""
+    return _keep
+
+
+@pytest.fixture
+def new_device(whole: WholeSystem, tmp_path: Path, restic_path: str) -> NewDevice:
+    """Makes a machine of a new owner, signed in."""
+
+    def make(name: str = "alice") -> Device:
+        device = Device(whole.origin, tmp_path / f"{name}-{uuid4().hex[:6]}", restic_path)
+        device.space("login", "--name", f"{device.folder.name}@olares.com")
+        return device
+
+    return make
+
+
+@pytest.fixture
+def alice(new_device: NewDevice) -> Device:
+    return new_device("alice")
+
+
+@pytest.fixture
+def bob(new_device: NewDevice) -> Device:
+    return new_device("bob")
