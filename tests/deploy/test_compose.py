@@ -6,11 +6,13 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import yaml
 from shared.settings import address
 from space_local.members import MEMBERS
 from space_local.operator_tools import _Nowhere
@@ -18,7 +20,17 @@ from space_local.options import Options
 from space_local.postgres import Postgres
 from space_local.system import System
 
-from tests.deploy.support import ROOT, SERVICES, compose, containers, edge_defaults, environment, fields, setting
+from tests.deploy.support import (
+    OBSERVABILITY,
+    ROOT,
+    SERVICES,
+    compose,
+    containers,
+    edge_defaults,
+    environment,
+    fields,
+    setting,
+)
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::[?-][^}]*)?\}")
 ROLES = [(service, name) for service in SERVICES for name in (service, f"{service}-worker", f"{service}-migrate")]
@@ -176,6 +188,42 @@ def test_the_edge_is_told_what_its_file_asks() -> None:
     assert set(given) <= set(asked)
     # A certificate is needed wherever TLS is; the rest has defaults.
     assert {name for name, default in asked.items() if not default} <= set(given)
+
+
+def test_the_edge_passes_requests_to_the_containers() -> None:
+    told = {name: filled(value or "") for name, value in environment(containers()["edge"]).items()}
+    adapted = subprocess.run(
+        [Path(sys.executable).parent / "caddy", "adapt", "--config", ROOT / "deploy" / "edge" / "Caddyfile"],
+        env=told | {"HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    configuration = json.loads(adapted.stdout)
+    assert set(re.findall(r'"dial": ?"([^"]+)"', adapted.stdout)) == edge_defaults()
+    listens = {listen for server in configuration["apps"]["http"]["servers"].values() for listen in server["listen"]}
+    assert listens == {"0.0.0.0:8480", "0.0.0.0:8443"}
+    assert {port.rpartition(":")[2] for port in containers()["edge"]["ports"]} == {"8480", "8443"}
+
+
+def test_traces_find_their_way() -> None:
+    def port(file: str, path: list[str]) -> str:
+        found = yaml.safe_load((OBSERVABILITY / file).read_text())
+        for part in path:
+            found = found[part]
+        return str(found).rpartition(":")[2]
+
+    collector = port("collector.yml", ["receivers", "otlp", "protocols", "http", "endpoint"])
+    for service in SERVICES:
+        endpoint = f"http://collector:{collector}/v1/traces"
+        assert example()[f"{service.upper()}_OTLP_ENDPOINT"] == endpoint
+    tempo = port("tempo.yml", ["distributor", "receivers", "otlp", "protocols", "http", "endpoint"])
+    assert port("collector.yml", ["exporters", "otlphttp/tempo", "endpoint"]) == tempo
+    sources = yaml.safe_load((OBSERVABILITY / "grafana" / "datasources.yml").read_text())["datasources"]
+    assert {source["url"] for source in sources} == {
+        "http://prometheus:9090",
+        f"http://tempo:{port('tempo.yml', ['server', 'http_listen_port'])}",
+    }
 
 
 def test_the_internal_callers_are_known_by_the_same_credentials() -> None:
