@@ -1,8 +1,10 @@
-"""A whole system of its own, on ports of its own, for the tests that need one."""
+"""Whole systems of their own, on ports of their own, for the tests that need one."""
 
+import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,8 @@ from space_local.process import end_leftovers
 from space_local.system import System
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
+@contextmanager
+def private_home() -> Iterator[Path]:
     """A private state folder; what still runs in it at the end is ended."""
     folder = Path(tempfile.mkdtemp(prefix="space-local-"))
     yield folder
@@ -23,12 +25,21 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def options(home: Path) -> Options:
-    origin = ports.pick()
-    return Options(home=home, origin_port=origin, store_port=ports.pick({origin}), fast=True)
+def home() -> Iterator[Path]:
+    with private_home() as folder:
+        yield folder
 
 
 @pytest.fixture
-async def system(options: Options) -> AsyncIterator[System]:
-    async with System(options) as running:
+def options(home: Path) -> Options:
+    return Options(home=home, origin_port=ports.pick(), store_port=ports.pick(), fast=True)
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    """A running system that the tests of one module share."""
+    with private_home() as folder:
+        running = System(Options(home=folder, origin_port=ports.pick(), store_port=ports.pick(), fast=True))
+        asyncio.run(running.start())
         yield running
+        asyncio.run(running.stop())

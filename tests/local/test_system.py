@@ -26,6 +26,8 @@ from space_local.system import System
 @contextmanager
 def running(options: Options) -> Iterator[subprocess.Popen[str]]:
     """`make run`, as a process that can be killed."""
+    started = time.time_ns()
+    origin = options.home / "origin"
     process = subprocess.Popen(
         [sys.executable, "-m", "space_local", "run"],
         env=command_environment(options),
@@ -35,7 +37,7 @@ def running(options: Options) -> Iterator[subprocess.Popen[str]]:
     )
     try:
         deadline = time.monotonic() + 90
-        while not (options.home / "origin").exists():
+        while not (origin.exists() and origin.stat().st_mtime_ns > started):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -174,7 +176,7 @@ async def test_what_ends_by_itself_is_started_again(system: System) -> None:
         before = system.servers[name].child.pid
         system.servers[name].kill()
         async with asyncio.timeout(60):
-            while not system.servers[name].running or system.servers[name].child.pid == before:  # noqa: ASYNC110
+            while not system.servers[name].running or system.servers[name].child.pid == before:
                 await asyncio.sleep(0.05)
         await system.until_ready()
     stop.set()

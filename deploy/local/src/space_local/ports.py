@@ -1,15 +1,23 @@
 """Ports: free ones are picked once and kept, fixed ones that are taken are explained."""
 
+import atexit
 import contextlib
 import json
 import random
 import socket
+from collections import OrderedDict
 from pathlib import Path
 
 from space_local.errors import PortTaken
 
 # Below the kernel's range for outgoing connections, which would take a picked port while we are stopped.
 CANDIDATES = range(20000, 32000)
+
+
+# A port is picked seconds before its server listens. Meanwhile we stay bound to it without listening, which keeps
+# others from picking it and, as both sides set SO_REUSEADDR, lets the server listen. The newest are kept.
+HELD_AT_MOST = 64
+_held: OrderedDict[int, socket.socket] = OrderedDict()
 
 
 class Ports:
@@ -25,18 +33,41 @@ class Ports:
     def get(self, name: str) -> int:
         port = self._ports.get(name)
         if port is None or not is_free(port):
-            port = pick(taken=set(self._ports.values()))
+            port = pick()
             self._ports[name] = port
             self._file.write_text(json.dumps(self._ports, indent=2) + "\n")
+        else:
+            _hold(port)
         return port
 
 
-def pick(taken: set[int] | None = None) -> int:
-    """A free loopback port that is not in `taken`."""
+def pick() -> int:
+    """A free loopback port, kept for us."""
     for port in random.sample(CANDIDATES, 2000):
-        if port not in (taken or set()) and is_free(port):
-            return port
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _hold(port)
+        return port
     raise RuntimeError("no free port between 20000 and 32000")
+
+
+def _hold(port: int) -> None:
+    if port in _held:
+        return
+    _held[port] = socket.socket()
+    _held[port].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _held[port].bind(("127.0.0.1", port))
+    if len(_held) > HELD_AT_MOST:
+        _held.popitem(last=False)[1].close()
+
+
+@atexit.register
+def _let_go() -> None:
+    for held in _held.values():
+        held.close()
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

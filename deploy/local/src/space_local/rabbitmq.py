@@ -54,7 +54,7 @@ class RabbitMQ(Server):
 
     async def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        epmd_port = ports.pick({self.port})
+        epmd_port = ports.pick()
         self.epmd = Child("epmd", [epmd(), "-port", str(epmd_port), "-address", "127.0.0.1"], self.home, stop_seconds=2)
         self.epmd.spawn()
         configuration = self.folder / "rabbitmq.conf"
@@ -67,7 +67,7 @@ class RabbitMQ(Server):
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": "space@localhost",
             "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(ports.pick({self.port, epmd_port})),
+            "RABBITMQ_DIST_PORT": str(ports.pick()),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "rabbitmq-env.conf"),
             "RABBITMQ_CONFIG_FILE": str(configuration.with_suffix("")),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced"),

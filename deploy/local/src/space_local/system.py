@@ -180,6 +180,7 @@ class System:
         if shutil.disk_usage(self.state).free < FREE_BYTES:
             raise LocalError(f"The disk of {self.state} has less than {FREE_BYTES >> 20} MB free. Make room first.")
         self._lock = _take_lock(self.state)
+        self.origin_file.unlink(missing_ok=True)
         left = end_leftovers(self.state)
         if left:
             self._say(f"Ended what a killed run had left: {', '.join(left)}.")
