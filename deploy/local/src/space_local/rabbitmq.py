@@ -65,7 +65,10 @@ class RabbitMQ(Server):
             "HOME": str(self.folder),
             "ERL_EPMD_PORT": str(epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": "space@localhost",
+            # By address: not every machine knows the name localhost.
+            "RABBITMQ_NODENAME": "space@127.0.0.1",
+            "RABBITMQ_USE_LONGNAME": "true",
+            "ERL_CRASH_DUMP": str(self.home / "logs" / "erl_crash.dump"),
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(ports.pick()),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "rabbitmq-env.conf"),
