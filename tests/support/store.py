@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import aioboto3
 import httpx
-from aiobotocore.config import AioConfig
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from catalog.adapters import Adapters
 from catalog.app import service
 from catalog.domain.layout import owner_prefix
@@ -45,6 +47,7 @@ class Store:
     """Where the vault's objects lie as files; for looking, never for writing through."""
     vault: Vault | None
     home: Path
+    store_client: httpx.AsyncClient
 
     async def register_backup(self, owner: Owner, name: str = "photos") -> UUID:
         answer = await self.api.post(
@@ -79,28 +82,25 @@ class Store:
         """Run restic with a key; its exit status and all it said."""
         return await run_restic(self.home, key, arguments, password)
 
-    def s3(self, key: dict[str, Any]) -> Any:
-        """An S3 client with a key, as an async context manager."""
+    async def ask(
+        self, key: dict[str, Any], method: str, path: str, query: str = "", *, content: bytes = b"", sent: str = ""
+    ) -> httpx.Response:
+        """One S3 request to the gate, signed with a key.
+
+        Args:
+            sent: Another spelling of the path, which goes over the wire to the letter; the signature is for ``path``.
+        """
         endpoint = key["repository_url"].removeprefix("s3:").split("/vault/")[0]
-        return s3_client(endpoint, key, self.home / "tls" / "ca.pem")
-
-
-def s3_client(endpoint: str, key: dict[str, Any], ca: Path | None = None) -> Any:
-    return aioboto3.Session().client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=key["access_key_id"],
-        aws_secret_access_key=key["secret_access_key"],
-        aws_session_token=key["session_token"],
-        verify=str(ca) if ca and endpoint.startswith("https") else None,
-        config=AioConfig(
-            s3={"addressing_style": "path"},
-            retries={"total_max_attempts": 1},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
+        request = AWSRequest(method, f"{endpoint}{path}{query}", headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+        credentials = Credentials(key["access_key_id"], key["secret_access_key"], key["session_token"])
+        S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
+        return await self.store_client.request(
+            method,
+            endpoint,
+            headers=dict(request.headers),
+            content=content,
+            extensions={"target": f"{sent or path}{query}".encode()},
+        )
 
 
 async def run_restic(home: Path, key: dict[str, Any], arguments: Sequence[str], password: str) -> tuple[int, str]:
@@ -174,6 +174,7 @@ async def store_at_work(
     )
     rclone = Vault(home, AUTH_PROXY, f"http://127.0.0.1:{internal_port}", CREDENTIALS["vault"], vault_port)
     gate = Caddy(home, EDGE / "Caddyfile", _gate_values(home, store_port, vault_port, internal_port), (store_port,))
+    trust = ssl.create_default_context(cafile=str(home / "tls" / "ca.pem"))
     servers = (rclone, gate) if settings.storage_issuer == "vault" else ()
     stop = asyncio.Event()
     async with service.open_runtime(settings) as runtime, asyncio.TaskGroup() as group:
@@ -184,9 +185,11 @@ async def store_at_work(
             async with (
                 httpx.AsyncClient(base_url=f"http://{settings.api_listen}", timeout=30) as api,
                 httpx.AsyncClient(base_url=f"http://{settings.internal_listen}", timeout=30) as internal,
+                httpx.AsyncClient(verify=trust, timeout=30) as store_client,
             ):
                 await _until_answered(api)
-                yield Store(runtime, api, internal, issuer, home / "store", rclone if servers else None, home)
+                own = rclone if servers else None
+                yield Store(runtime, api, internal, issuer, home / "store", own, home, store_client)
         finally:
             for server in reversed(servers):
                 await server.stop()

@@ -197,6 +197,17 @@ class StorageKey(Base):
     )
 
 
+class RepositoryClaim(Base):
+    """Which key may initialise a repository just now: of two that try at once, one would destroy the other's."""
+
+    __tablename__ = "repository_claims"
+
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey(OwnerSpace.owner_id), primary_key=True)
+    repository: Mapped[str] = mapped_column(primary_key=True)
+    access_key_id: Mapped[str]
+    claimed_until: Mapped[datetime]
+
+
 class KeyFileRead(Base):
     """Who was given a backup's key files, and when: what the limit counts and an auditor reads."""
 

@@ -17,6 +17,7 @@ from catalog.models import (
     BackupMove,
     KeyFileRead,
     OwnerSpace,
+    RepositoryClaim,
     Snapshot,
     StorageKey,
     StorageMeasurement,
@@ -395,6 +396,29 @@ async def is_known_object(session: AsyncSession, owner_id: UUID, repository: str
                 Snapshot.backup_id.in_(backup), Snapshot.restic_id == name, Snapshot.object_modified_at.is_not(None)
             )
     return bool(await session.scalar(select(known.exists())))
+
+
+async def is_initialised(session: AsyncSession, owner_id: UUID, repository: str) -> bool:
+    """Whether the repository's config has been seen in the store."""
+    seen = select(Backup.id).where(Backup.owner_id == owner_id, Backup.repository == repository, Backup.initialised)
+    return bool(await session.scalar(select(seen.exists())))
+
+
+async def claim_repository(
+    session: AsyncSession, owner_id: UUID, repository: str, access_key_id: str, now: datetime, until: datetime
+) -> bool:
+    """Let this key, and for a while no other, initialise the repository; False while another holds the claim."""
+    insertion = insert(RepositoryClaim).values(
+        owner_id=owner_id, repository=repository, access_key_id=access_key_id, claimed_until=until
+    )
+    claimed = await session.scalar(
+        insertion.on_conflict_do_update(
+            index_elements=[RepositoryClaim.owner_id, RepositoryClaim.repository],
+            set_={"access_key_id": access_key_id, "claimed_until": until},
+            where=or_(RepositoryClaim.access_key_id == access_key_id, RepositoryClaim.claimed_until < now),
+        ).returning(RepositoryClaim.repository)
+    )
+    return claimed is not None
 
 
 async def count_key_file_reads(session: AsyncSession, owner_id: UUID, since: datetime) -> int:

@@ -10,11 +10,13 @@ from shared.http import RuntimeOf
 from starlette.responses import Response
 
 from catalog.domain.gate import Refused
-from catalog.errors import StorageKeyNotFound
+from catalog.errors import StorageKeyNotFound, StoreUnavailable
 from catalog.operations.store_gate import StoreGate, describe_store_key
 from catalog.schemas import StoreKeyQuestion
 
 router = APIRouter(prefix="/internal/store")
+
+BUSY = (503, "SlowDown", "Please reduce your request rate.")
 
 _may_ask = require_internal("gate")
 
@@ -36,10 +38,12 @@ async def admit(request: Request) -> Response:
         )
     except Refused as refused:
         return _refuse(refused)
+    except StoreUnavailable:
+        return _refuse(Refused(*BUSY))
     except Exception as error:
         if not is_unavailable(error):
             raise
-        return _refuse(Refused(503, "SlowDown", "Please reduce your request rate."))
+        return _refuse(Refused(*BUSY))
     return Response(status_code=200)
 
 
@@ -59,7 +63,7 @@ async def describe_key(question: StoreKeyQuestion, transactions: Transactions, r
 def _gate(state: Any) -> StoreGate:
     """The gate of this process, made at the first request: it remembers keys for a few seconds."""
     if getattr(state, "store_gate", None) is None:
-        state.store_gate = StoreGate(state.runtime.database, state.runtime.adapters.vault)
+        state.store_gate = StoreGate(state.runtime.database, state.runtime.adapters.vault, state.runtime.adapters.store)
     gate: StoreGate = state.store_gate
     return gate
 

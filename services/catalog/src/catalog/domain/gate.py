@@ -79,7 +79,11 @@ DENIED = (403, "AccessDenied", "Access Denied.")
 INVALID_URI = (400, "InvalidURI", "Couldn't parse the specified URI.")
 # Tencent COS's words for an account in arrears, which Olares devices show as what they are.
 ARREARS = (403, "AccessDenied", "Due to your account is arrears, it is unavailable until you recharge.")
-OVER_LIMIT = (403, "QuotaExceeded", "Your backup storage is full. Raise your limit or delete a backup, then try again.")
+# The code is AccessDenied as well: restic gives up on it, and repeats any other for minutes.
+OVER_LIMIT = (403, "AccessDenied", "Your backup storage is full. Raise your limit or delete a backup, then try again.")
+# What restic itself says when it finds a repository where it was to make one; the clients then use that one.
+INITIALISED = (403, "AccessDenied", "Access Denied: config file already exists.")
+KEPT = (403, "AccessDenied", "Access Denied: this object is part of a backup and stays as it is.")
 
 _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 +Credential=([A-Za-z0-9]{8,128})/\d{8}/[a-z0-9-]+/s3/aws4_request,")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -2,37 +2,46 @@
 
 import hmac
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from shared.db import Database
 
 from catalog import queries
+from catalog.adapters.objects import ObjectStore
 from catalog.adapters.vault import CATALOG_KEY_PREFIX, VaultIssuer
 from catalog.domain.gate import (
+    INITIALISED,
     INVALID_TOKEN,
+    KEPT,
     UNKNOWN_KEY,
     Access,
     Grant,
+    Overwrite,
     Refused,
     Restriction,
     access_key_id,
     decide,
     parse,
 )
+from catalog.domain.layout import Folder
 from catalog.errors import StorageKeyNotFound
 from catalog.ports import Place
 
 REMEMBER_SECONDS = 5.0
 REMEMBERED_KEYS = 10_000
+CLAIM = timedelta(seconds=30)
+"""How long a key that began to initialise a repository keeps others from it."""
 
 
 class StoreGate:
     """Decides about a request from its headers; what it knows of a key is at most five seconds old."""
 
-    def __init__(self, database: Database, vault: VaultIssuer) -> None:
+    def __init__(self, database: Database, vault: VaultIssuer, store: ObjectStore) -> None:
         self._database = database
         self._vault = vault
+        self._store = store
         self._known: dict[str, tuple[float, Any]] = {}
 
     async def admit(self, *, method: str, uri: str, authorization: str, session_token: str, copies: bool) -> None:
@@ -59,13 +68,23 @@ class StoreGate:
         )
         overwrite = decide(grant, request, datetime.now(UTC))
         if overwrite is not None:
-            part = overwrite.restic_object
-            async with self._database.reading() as session:
-                known = await queries.is_known_object(
-                    session, row.owner_id, overwrite.repository, part.folder, part.name
-                )
-            if known:
-                raise Refused(403, "AccessDenied", "Access Denied: this object is part of a backup and stays as it is.")
+            await self._admit_overwrite(row.owner_id, row.prefix, key_id, overwrite)
+
+    async def _admit_overwrite(self, owner_id: UUID, prefix: str, key_id: str, overwrite: Overwrite) -> None:
+        """Let a repository's first config and keys in, from one key at a time, and new keys and snapshots."""
+        part, repository = overwrite.restic_object, overwrite.repository
+        now = datetime.now(UTC)
+        async with self._database.transaction() as session:
+            if await queries.is_known_object(session, owner_id, repository, part.folder, part.name):
+                raise Refused(*(INITIALISED if part.folder is Folder.CONFIG else KEPT))
+            if part.folder is Folder.SNAPSHOTS or await queries.is_initialised(session, owner_id, repository):
+                return
+            if not await queries.claim_repository(session, owner_id, repository, key_id, now, now + CLAIM):
+                raise Refused(*INITIALISED)
+        # Not seen in any measurement yet; it may be there all the same.
+        location = self._vault.location(prefix)
+        if part.folder is Folder.CONFIG and await self._store.find(location, f"{repository}/{Folder.CONFIG}"):
+            raise Refused(*INITIALISED)
 
     async def _find(self, key_id: str) -> Any:
         remembered = self._known.get(key_id)

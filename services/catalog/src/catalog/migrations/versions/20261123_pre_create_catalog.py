@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "02b2172780e5"
+revision: str = "37ec8b271d35"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -27,6 +27,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("prefix", name=op.f("uq_owner_spaces_prefix")),
     )
     op.create_index(op.f("ix_owner_spaces_discover_due_at"), "owner_spaces", ["discover_due_at"], unique=False)
+    op.create_table(
+        "repository_claims",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("repository", sa.Text(), nullable=False),
+        sa.Column("access_key_id", sa.Text(), nullable=False),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["owner_spaces.owner_id"], name=op.f("fk_repository_claims_owner_id")),
+        sa.PrimaryKeyConstraint("owner_id", "repository", name=op.f("pk_repository_claims")),
+    )
     op.create_table(
         "terminus",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -233,5 +242,6 @@ def downgrade() -> None:
     op.drop_table("backups")
     op.drop_index(op.f("ix_terminus_owner_id_created_at_id"), table_name="terminus")
     op.drop_table("terminus")
+    op.drop_table("repository_claims")
     op.drop_index(op.f("ix_owner_spaces_discover_due_at"), table_name="owner_spaces")
     op.drop_table("owner_spaces")
