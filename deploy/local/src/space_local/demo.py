@@ -112,14 +112,14 @@ def _tell_with_system(demo: Demo) -> None:
     _step(f"Signing in as {NAME}")
     _space(demo, "login", "--name", NAME)
 
-    _step("The first backup")
+    _step("A backup")
     password = demo.folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o600)
     backup = ["backup", str(demo.files), "--name", BACKUP, "--password-file", str(password)]
     _space(demo, *backup)
 
-    _step(f"Changing some files ({CHANGED_FILES} written to, some removed, some added), and the second backup")
+    _step(f"Changing some files ({CHANGED_FILES} written to, some removed, some added), and a backup again")
     _change(demo.files)
     before = _stored(demo)
     _space(demo, *backup)
@@ -127,7 +127,7 @@ def _tell_with_system(demo: Demo) -> None:
     size = _measure(demo.files)[1]
     print(f"  the store grew by {_size(added)} for a folder of {_size(size)}")
     if added > size // 2:
-        raise NotAsItShouldBe("the second backup was not incremental.")
+        raise NotAsItShouldBe("the backup after the changes was not incremental.")
 
     _step("The backup list and the snapshots")
     _space(demo, "backups")
