@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from catalog.app import service
@@ -16,7 +17,7 @@ MASTER_KEY = "5e" * 32
 
 @pytest.fixture
 async def catalog(databases: Databases, issuer: TokenIssuer, tmp_path: Path) -> AsyncIterator[Running]:
-    vault = {"vault_master_key": MASTER_KEY, "vault_root": str(tmp_path / "store")}
+    vault: dict[str, Any] = {"vault_master_key": MASTER_KEY, "vault_root": str(tmp_path / "store")}
     url = await databases.clone(service, **vault)
     settings = Settings(
         database_url=url,

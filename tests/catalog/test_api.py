@@ -13,7 +13,9 @@ async def register(catalog: Running, headers: dict[str, str], name: str = "photo
     return await catalog.api.post("/api/v1/backups", json=body, headers=headers)
 
 
-async def test_a_new_backup_is_listed_with_its_creation_time_and_no_usage(catalog: Running, issuer: TokenIssuer):
+async def test_a_new_backup_is_listed_with_its_creation_time_and_no_usage(
+    catalog: Running, issuer: TokenIssuer
+) -> None:
     headers = issuer.headers(Owner())
     created = await register(catalog, headers)
     assert created.status_code == 201, created.text
@@ -26,7 +28,7 @@ async def test_a_new_backup_is_listed_with_its_creation_time_and_no_usage(catalo
     assert listed["next_cursor"] is None
 
 
-async def test_a_name_is_taken_once(catalog: Running, issuer: TokenIssuer):
+async def test_a_name_is_taken_once(catalog: Running, issuer: TokenIssuer) -> None:
     headers = issuer.headers(Owner())
     first = (await register(catalog, headers)).json()
     second = await register(catalog, headers)
@@ -35,14 +37,14 @@ async def test_a_name_is_taken_once(catalog: Running, issuer: TokenIssuer):
     assert second.json()["backup_id"] == first["backup_id"]
 
 
-async def test_another_owner_has_the_same_name_and_sees_nothing(catalog: Running, issuer: TokenIssuer):
+async def test_another_owner_has_the_same_name_and_sees_nothing(catalog: Running, issuer: TokenIssuer) -> None:
     mine, theirs = issuer.headers(Owner()), issuer.headers(Owner())
     backup_id = (await register(catalog, mine)).json()["backup_id"]
     assert (await register(catalog, theirs)).status_code == 201
     assert (await catalog.api.get(f"/api/v1/backups/{backup_id}", headers=theirs)).status_code == 404
 
 
-async def test_a_list_is_paged_in_a_stable_order(catalog: Running, issuer: TokenIssuer):
+async def test_a_list_is_paged_in_a_stable_order(catalog: Running, issuer: TokenIssuer) -> None:
     headers = issuer.headers(Owner())
     for number in range(5):
         await register(catalog, headers, f"backup {number}")
@@ -58,7 +60,7 @@ async def test_a_list_is_paged_in_a_stable_order(catalog: Running, issuer: Token
     assert seen == [f"backup {number}" for number in range(4, -1, -1)]
 
 
-async def test_a_list_that_did_not_change_is_not_sent_again(catalog: Running, issuer: TokenIssuer):
+async def test_a_list_that_did_not_change_is_not_sent_again(catalog: Running, issuer: TokenIssuer) -> None:
     headers = issuer.headers(Owner())
     await register(catalog, headers)
     first = await catalog.api.get("/api/v1/backups", headers=headers)
@@ -66,7 +68,7 @@ async def test_a_list_that_did_not_change_is_not_sent_again(catalog: Running, is
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_a_repeated_request_with_its_key_makes_one_backup(catalog: Running, issuer: TokenIssuer):
+async def test_a_repeated_request_with_its_key_makes_one_backup(catalog: Running, issuer: TokenIssuer) -> None:
     headers = issuer.headers(Owner()) | {"Idempotency-Key": str(uuid4())}
     first, second = await register(catalog, headers), await register(catalog, headers)
     assert (first.status_code, first.json()) == (second.status_code, second.json())

@@ -52,7 +52,7 @@ def ids(owner: Owner, restore_id: UUID) -> dict[str, object]:
     }
 
 
-async def test_an_owner_has_a_folder_from_the_start_and_only_one(catalog: Running):
+async def test_an_owner_has_a_folder_from_the_start_and_only_one(catalog: Running) -> None:
     owner = Owner()
     for _ in range(2):
         async with catalog.runtime.database.transaction() as session:
@@ -63,7 +63,7 @@ async def test_an_owner_has_a_folder_from_the_start_and_only_one(catalog: Runnin
 
 
 @pytest.mark.parametrize("ended", ["completed", "cancelled"])
-async def test_the_keys_of_a_restore_end_with_it_and_no_others(catalog: Running, ended: str):
+async def test_the_keys_of_a_restore_end_with_it_and_no_others(catalog: Running, ended: str) -> None:
     owner, restore_id = Owner(), uuid4()
     await add_keys(catalog, owner, restore_id, NOW, NOW + timedelta(minutes=1))
     await add_keys(catalog, owner, uuid4(), NOW)
@@ -79,7 +79,7 @@ async def test_the_keys_of_a_restore_end_with_it_and_no_others(catalog: Running,
     assert await live_keys(catalog) == 1
 
 
-async def test_a_restore_that_failed_and_was_begun_again_keeps_its_new_key(catalog: Running):
+async def test_a_restore_that_failed_and_was_begun_again_keeps_its_new_key(catalog: Running) -> None:
     owner, restore_id = Owner(), uuid4()
     await add_keys(catalog, owner, restore_id, NOW - timedelta(minutes=1), NOW + timedelta(minutes=1))
     async with catalog.runtime.database.transaction() as session:

@@ -60,12 +60,12 @@ def refusal(grant: Grant, method: str, name: str = "", query: str = "", **more: 
 @pytest.mark.parametrize("grant", [READ, WRITE, WHOLE_OWNER])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("name", ["config", KEY_FILE, SNAPSHOT, INDEX, LOCK, DATA])
-def test_every_key_reads_its_repository(grant: Grant, method: str, name: str):
+def test_every_key_reads_its_repository(grant: Grant, method: str, name: str) -> None:
     assert ask(grant, method, name) is None
 
 
 @pytest.mark.parametrize("grant", [READ, WRITE])
-def test_every_key_asks_about_its_bucket_and_lists_its_root(grant: Grant):
+def test_every_key_asks_about_its_bucket_and_lists_its_root(grant: Grant) -> None:
     assert ask(grant, "HEAD") is None
     assert ask(grant, "GET", query="?location=") is None
     listing = f"?delimiter=%2F&encoding-type=url&fetch-owner=true&list-type=2&prefix={quote(grant.root, safe='')}"
@@ -90,25 +90,25 @@ def test_every_key_asks_about_its_bucket_and_lists_its_root(grant: Grant):
     ],
 )
 @pytest.mark.parametrize("grant", [READ, WRITE])
-def test_nothing_else_of_the_bucket_is_shown(grant: Grant, query: str):
+def test_nothing_else_of_the_bucket_is_shown(grant: Grant, query: str) -> None:
     assert refusal(grant, "GET", query=query) == DENIED
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
-def test_nobody_makes_or_removes_a_bucket_or_many_objects_at_once(method: str):
+def test_nobody_makes_or_removes_a_bucket_or_many_objects_at_once(method: str) -> None:
     assert refusal(WRITE, method) == DENIED
     assert refusal(WRITE, method, query="?delete=") == DENIED
 
 
 @pytest.mark.parametrize("name", ["config", KEY_FILE, SNAPSHOT, INDEX, LOCK, DATA])
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH"])
-def test_a_reading_key_changes_nothing(name: str, method: str):
+def test_a_reading_key_changes_nothing(name: str, method: str) -> None:
     assert refusal(READ, method, name) == DENIED
 
 
 @pytest.mark.parametrize("name", [INDEX, LOCK, DATA])
 @pytest.mark.parametrize("grant", [WRITE, WHOLE_OWNER])
-def test_a_writing_key_adds_and_removes_what_restic_prunes(grant: Grant, name: str):
+def test_a_writing_key_adds_and_removes_what_restic_prunes(grant: Grant, name: str) -> None:
     assert ask(grant, "PUT", name) is None
     assert ask(grant, "DELETE", name) is None
 
@@ -117,7 +117,9 @@ def test_a_writing_key_adds_and_removes_what_restic_prunes(grant: Grant, name: s
     ("name", "folder", "part"), [("config", "config", ""), (KEY_FILE, "keys", HASH), (SNAPSHOT, "snapshots", HASH)]
 )
 @pytest.mark.parametrize("grant", [WRITE, WHOLE_OWNER])
-def test_what_a_backup_stands_on_is_written_once_and_never_removed(grant: Grant, name: str, folder: str, part: str):
+def test_what_a_backup_stands_on_is_written_once_and_never_removed(
+    grant: Grant, name: str, folder: str, part: str
+) -> None:
     asked = ask(grant, "PUT", name)
     assert asked is not None
     assert (asked.repository, asked.restic_object.folder, asked.restic_object.name) == (REPOSITORY, folder, part)
@@ -127,12 +129,12 @@ def test_what_a_backup_stands_on_is_written_once_and_never_removed(grant: Grant,
 @pytest.mark.parametrize(
     "name", ["photo.jpg", "data/photo.jpg", f"data/cd/{HASH}", f"keys/{HASH}.bak", "keys/", "data/ab/", f"x/{DATA}"]
 )
-def test_only_what_restic_writes_can_be_written(name: str):
+def test_only_what_restic_writes_can_be_written(name: str) -> None:
     assert refusal(WRITE, "PUT", name) == DENIED
     assert refusal(WRITE, "DELETE", name) == DENIED
 
 
-def test_an_upload_in_parts_follows_the_rules_of_an_upload():
+def test_an_upload_in_parts_follows_the_rules_of_an_upload() -> None:
     assert ask(WRITE, "POST", DATA, "?uploads=") is None
     assert ask(WRITE, "PUT", DATA, "?partNumber=1&uploadId=x") is None
     assert ask(WRITE, "POST", DATA, "?uploadId=x") is None
@@ -142,12 +144,12 @@ def test_an_upload_in_parts_follows_the_rules_of_an_upload():
     assert refusal(READ, "POST", DATA, "?uploads=") == DENIED
 
 
-def test_a_copy_is_refused_because_its_source_is_not_in_the_path():
+def test_a_copy_is_refused_because_its_source_is_not_in_the_path() -> None:
     assert refusal(WRITE, "PUT", DATA, copies=True) == DENIED
 
 
 @pytest.mark.parametrize("grant", [READ, WRITE])
-def test_another_repository_bucket_or_owner_is_out_of_reach(grant: Grant):
+def test_another_repository_bucket_or_owner_is_out_of_reach(grant: Grant) -> None:
     for path in (
         f"/vault/{OWNER_ROOT}music-{REPOSITORY[-36:]}/{DATA}",
         f"/vault/{grant.root.replace('z6MkA', 'z6MkB')}{DATA}",
@@ -159,7 +161,7 @@ def test_another_repository_bucket_or_owner_is_out_of_reach(grant: Grant):
         assert (refused.value.status, refused.value.code) == DENIED[:2]
 
 
-def test_a_key_ends_when_it_expires_and_when_it_is_revoked():
+def test_a_key_ends_when_it_expires_and_when_it_is_revoked() -> None:
     assert refusal(replace(WRITE, expires_at=NOW), "GET", "config") == EXPIRED
     assert refusal(replace(WRITE, revoked_at=NOW), "GET", "config") == UNKNOWN_KEY
     assert ask(replace(WRITE, expires_at=NOW + timedelta(seconds=1)), "GET", "config") is None
@@ -170,7 +172,7 @@ def test_a_key_ends_when_it_expires_and_when_it_is_revoked():
 )
 def test_a_restricted_owner_reads_and_deletes_and_does_not_upload(
     restriction: Restriction, words: tuple[int, str, str]
-):
+) -> None:
     grant = replace(WRITE, restriction=restriction)
     for name in ("config", KEY_FILE, SNAPSHOT, INDEX, DATA):
         assert refusal(grant, "PUT", name) == words
@@ -213,13 +215,13 @@ def test_a_restricted_owner_reads_and_deletes_and_does_not_upload(
         "",
     ],
 )
-def test_what_two_readers_could_read_differently_is_refused(uri: str):
+def test_what_two_readers_could_read_differently_is_refused(uri: str) -> None:
     with pytest.raises(Refused) as refused:
         parse("GET", uri, copies=False)
     assert (refused.value.status, refused.value.code) == INVALID_URI[:2]
 
 
-def test_escapes_are_read_once():
+def test_escapes_are_read_once() -> None:
     assert parse("GET", "/vault/did%3Akey/a%20b%252e", copies=False).key == "did:key/a b%2e"
     assert parse("GET", "/vault/?prefix=a+b%2Fc", copies=False).query == {"prefix": "a b/c"}
 
@@ -230,13 +232,13 @@ segment = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"
 
 
 @given(st.lists(segment, min_size=1, max_size=5))
-def test_a_path_that_passes_is_the_path_that_was_meant(segments: list[str]):
+def test_a_path_that_passes_is_the_path_that_was_meant(segments: list[str]) -> None:
     path = "/".join(segments)
     assert parse("GET", "/vault/" + quote(path, safe="/"), copies=False).key == path
 
 
 @given(st.text(), st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", ""]), st.booleans())
-def test_whatever_is_asked_it_is_decided(uri: str, method: str, copies: bool):
+def test_whatever_is_asked_it_is_decided(uri: str, method: str, copies: bool) -> None:
     """Never an error of ours, and never more than a read key may: nothing outside its root."""
     try:
         request = parse(method, uri, copies=copies)
@@ -248,13 +250,13 @@ def test_whatever_is_asked_it_is_decided(uri: str, method: str, copies: bool):
 
 
 @given(st.sampled_from([READ, WRITE, WHOLE_OWNER]), segment, st.sampled_from(["GET", "PUT", "DELETE"]))
-def test_no_key_reaches_outside_its_root(grant: Grant, stray: str, method: str):
+def test_no_key_reaches_outside_its_root(grant: Grant, stray: str, method: str) -> None:
     request = StoreRequest(method, "vault", f"p1.amazonaws.com/backups/{stray}/{DATA}", {}, copies=False)
     with pytest.raises(Refused):
         decide(grant, request, NOW)
 
 
-def test_the_key_is_read_from_the_signature():
+def test_the_key_is_read_from_the_signature() -> None:
     header = (
         "AWS4-HMAC-SHA256 Credential=SPKABCDEFGH23/20261123/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=f"
     )
@@ -262,7 +264,7 @@ def test_the_key_is_read_from_the_signature():
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", "AWS SPK:sig", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, S=x"])
-def test_what_is_not_signed_is_refused(header: str):
+def test_what_is_not_signed_is_refused(header: str) -> None:
     with pytest.raises(Refused) as refused:
         access_key_id(header)
     assert refused.value.code == "AccessDenied"

@@ -72,7 +72,7 @@ async def events(store: Store, owner: Owner) -> list[str]:
         return list(await session.scalars(about.order_by(OutboxMessage.id)))
 
 
-async def test_a_reported_snapshot_is_successful_once_the_store_has_it(store: Store, source: Path):
+async def test_a_reported_snapshot_is_successful_once_the_store_has_it(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     restic_id = await back_up(store, owner, backup_id, source)
@@ -90,7 +90,7 @@ async def test_a_reported_snapshot_is_successful_once_the_store_has_it(store: St
     assert [(item["storage_bytes"], item["objects"]) for item in usage["items"]] == [(stored, objects)]
 
 
-async def test_a_second_snapshot_is_incremental_and_usage_grows(store: Store, source: Path):
+async def test_a_second_snapshot_is_incremental_and_usage_grows(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
@@ -105,7 +105,7 @@ async def test_a_second_snapshot_is_incremental_and_usage_grows(store: Store, so
     assert usage[1]["storage_bytes"] == sum_of_files(store.folder_of(owner))[0] > usage[0]["storage_bytes"]
 
 
-async def test_measuring_again_changes_and_announces_nothing(store: Store, source: Path):
+async def test_measuring_again_changes_and_announces_nothing(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
@@ -117,7 +117,7 @@ async def test_measuring_again_changes_and_announces_nothing(store: Store, sourc
     assert before.count("catalog.snapshot.recorded.v1") == 1
 
 
-async def test_a_report_of_nothing_stays_pending_and_then_is_missing(store: Store, source: Path):
+async def test_a_report_of_nothing_stays_pending_and_then_is_missing(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await back_up(store, owner, backup_id, source)
@@ -132,7 +132,7 @@ async def test_a_report_of_nothing_stays_pending_and_then_is_missing(store: Stor
     assert (await store.get(owner, f"/api/v1/backups/{backup_id}"))["snapshot_count"] == 1
 
 
-async def test_a_snapshot_nobody_reported_is_found(store: Store, source: Path):
+async def test_a_snapshot_nobody_reported_is_found(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     restic_id = await back_up(store, owner, backup_id, source)
@@ -144,7 +144,7 @@ async def test_a_snapshot_nobody_reported_is_found(store: Store, source: Path):
     assert found["version"] is None
 
 
-async def test_a_snapshot_object_that_is_not_what_its_name_says_is_damaged(store: Store, source: Path):
+async def test_a_snapshot_object_that_is_not_what_its_name_says_is_damaged(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     restic_id = await back_up(store, owner, backup_id, source)
@@ -159,7 +159,7 @@ async def test_a_snapshot_object_that_is_not_what_its_name_says_is_damaged(store
     assert (await store.get(owner, f"/api/v1/backups/{backup_id}"))["latest_snapshot_id"] is None
 
 
-async def test_a_store_that_does_not_answer_changes_nothing(store: Store, source: Path):
+async def test_a_store_that_does_not_answer_changes_nothing(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
@@ -175,7 +175,7 @@ async def test_a_store_that_does_not_answer_changes_nothing(store: Store, source
     assert await store.get(owner, f"/api/v1/backups/{backup_id}") == before
 
 
-async def test_a_repository_nobody_registered_is_found_with_its_size(store: Store, source: Path):
+async def test_a_repository_nobody_registered_is_found_with_its_size(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
@@ -198,7 +198,7 @@ async def test_a_repository_nobody_registered_is_found_with_its_size(store: Stor
     assert found["kind"] is None
 
 
-async def test_a_deleted_backup_can_be_undone_until_its_grace_is_over(store: Store, source: Path):
+async def test_a_deleted_backup_can_be_undone_until_its_grace_is_over(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
@@ -218,7 +218,7 @@ async def test_a_deleted_backup_can_be_undone_until_its_grace_is_over(store: Sto
     assert (await store.api.post(f"{path}/undelete", headers=headers)).json()["code"] == "backup_not_undeletable"
 
 
-async def test_after_the_grace_the_objects_go_and_the_events_say_so(store: Store, source: Path):
+async def test_after_the_grace_the_objects_go_and_the_events_say_so(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
@@ -245,7 +245,7 @@ async def test_after_the_grace_the_objects_go_and_the_events_say_so(store: Store
     assert (refused.status_code, "InvalidAccessKeyId" in refused.text) == (403, True)
 
 
-async def test_a_backup_that_is_being_restored_is_not_removed(store: Store, source: Path):
+async def test_a_backup_that_is_being_restored_is_not_removed(store: Store, source: Path) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     snapshot = await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))

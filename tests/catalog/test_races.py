@@ -33,7 +33,7 @@ async def registered(catalog: Running, who: Caller) -> UUID:
     return backup_id
 
 
-async def test_of_two_backups_of_one_name_the_second_is_told(catalog: Running):
+async def test_of_two_backups_of_one_name_the_second_is_told(catalog: Running) -> None:
     who = caller()
     database = catalog.runtime.database
 
@@ -51,7 +51,7 @@ async def test_of_two_backups_of_one_name_the_second_is_told(catalog: Running):
     assert taken.value.members["backup_id"] == str(first.backup_id)
 
 
-async def test_two_registrations_of_one_terminus_make_one(catalog: Running):
+async def test_two_registrations_of_one_terminus_make_one(catalog: Running) -> None:
     who = caller()
     database = catalog.runtime.database
 
@@ -69,7 +69,7 @@ async def test_two_registrations_of_one_terminus_make_one(catalog: Running):
     assert await contender == (first.id, False)
 
 
-async def test_of_two_moves_from_one_state_the_second_loses(catalog: Running):
+async def test_of_two_moves_from_one_state_the_second_loses(catalog: Running) -> None:
     backup_id = await registered(catalog, caller())
     database = catalog.runtime.database
 
@@ -84,7 +84,7 @@ async def test_of_two_moves_from_one_state_the_second_loses(catalog: Running):
     assert await contender is False
 
 
-async def test_an_undo_that_comes_while_the_grace_ends_is_too_late(catalog: Running):
+async def test_an_undo_that_comes_while_the_grace_ends_is_too_late(catalog: Running) -> None:
     who = caller()
     backup_id = await registered(catalog, who)
     database = catalog.runtime.database
@@ -105,7 +105,7 @@ async def test_an_undo_that_comes_while_the_grace_ends_is_too_late(catalog: Runn
         await contender
 
 
-async def test_two_workers_never_measure_the_same_backup(catalog: Running):
+async def test_two_workers_never_measure_the_same_backup(catalog: Running) -> None:
     backup_id = await registered(catalog, caller())
     database = catalog.runtime.database
     later = NOW + timedelta(minutes=30)
@@ -119,7 +119,7 @@ async def test_two_workers_never_measure_the_same_backup(catalog: Running):
         assert await queries.claim_measurement(session, later, later) is not None, "and runs out"
 
 
-async def test_a_report_during_a_measurement_is_measured_again(catalog: Running):
+async def test_a_report_during_a_measurement_is_measured_again(catalog: Running) -> None:
     who = caller()
     backup_id = await registered(catalog, who)
     runtime = catalog.runtime
@@ -138,7 +138,7 @@ async def test_a_report_during_a_measurement_is_measured_again(catalog: Running)
         assert await queries.claim_measurement(session, during, lease) is not None
 
 
-async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: Running):
+async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: Running) -> None:
     who = caller()
     backup_id = await registered(catalog, who)
     runtime = catalog.runtime
@@ -156,7 +156,7 @@ async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: 
     assert len(usage) == 1
 
 
-async def test_only_one_key_holds_the_claim_on_a_repository(catalog: Running):
+async def test_only_one_key_holds_the_claim_on_a_repository(catalog: Running) -> None:
     who = caller()
     await registered(catalog, who)
     database = catalog.runtime.database

@@ -59,7 +59,7 @@ async def age_claims(store: Store) -> None:
         await session.execute(update(RepositoryClaim).values(claimed_until=past))
 
 
-async def test_of_two_keys_that_initialise_at_once_one_does_and_the_other_is_told(store: Store):
+async def test_of_two_keys_that_initialise_at_once_one_does_and_the_other_is_told(store: Store) -> None:
     """restic would overwrite the first one's config with its own, and what was backed up meanwhile would be lost."""
     owner = Owner()
     backup_id = await store.register_backup(owner)
@@ -74,7 +74,7 @@ async def test_of_two_keys_that_initialise_at_once_one_does_and_the_other_is_tol
     assert read.content == b"the first one's"
 
 
-async def test_a_config_is_never_overwritten_even_before_it_was_measured(store: Store):
+async def test_a_config_is_never_overwritten_even_before_it_was_measured(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     first, second = await store.key(owner, backup_id), await store.key(owner, backup_id)
@@ -86,7 +86,7 @@ async def test_a_config_is_never_overwritten_even_before_it_was_measured(store: 
     assert (await store.ask(first, "GET", path_of(first, "config"))).content == b"kept"
 
 
-async def test_an_initialisation_that_was_given_up_does_not_stop_the_next(store: Store):
+async def test_an_initialisation_that_was_given_up_does_not_stop_the_next(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     first, second = await store.key(owner, backup_id), await store.key(owner, backup_id)
@@ -96,7 +96,7 @@ async def test_an_initialisation_that_was_given_up_does_not_stop_the_next(store:
     assert (await put(store, second, "config")).status_code == 200
 
 
-async def test_what_catalog_has_seen_is_not_written_again(store: Store):
+async def test_what_catalog_has_seen_is_not_written_again(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     key = await store.key(owner, backup_id)
@@ -111,7 +111,7 @@ async def test_what_catalog_has_seen_is_not_written_again(store: Store):
     assert (await put(store, key, f"snapshots/{OTHER_HASH}")).status_code == 200
 
 
-async def test_two_uploads_of_one_config_at_once_leave_the_first(store: Store):
+async def test_two_uploads_of_one_config_at_once_leave_the_first(store: Store) -> None:
     """The race itself: both are under way at the same time."""
     owner = Owner()
     backup_id = await store.register_backup(owner)
@@ -122,7 +122,7 @@ async def test_two_uploads_of_one_config_at_once_leave_the_first(store: Store):
     assert (await store.ask(winner, "GET", path_of(winner, "config"))).content == winner["access_key_id"].encode()
 
 
-async def test_refusals_are_in_s3s_own_words(store: Store):
+async def test_refusals_are_in_s3s_own_words(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     key = await store.key(owner, backup_id)
@@ -143,7 +143,7 @@ async def refusal(store: Store, key: dict[str, Any]) -> tuple[int, str]:
     return answer.status_code, code(answer)
 
 
-async def test_a_revoked_key_is_refused_within_the_gates_memory(store: Store):
+async def test_a_revoked_key_is_refused_within_the_gates_memory(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     key = await store.key(owner, backup_id)
@@ -157,7 +157,7 @@ async def test_a_revoked_key_is_refused_within_the_gates_memory(store: Store):
     assert await refusal(store, key) == (403, "InvalidAccessKeyId")
 
 
-async def test_an_owner_in_arrears_reads_and_deletes_and_is_told_why_they_cannot_upload(store: Store):
+async def test_an_owner_in_arrears_reads_and_deletes_and_is_told_why_they_cannot_upload(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     key = await store.key(owner, backup_id)
@@ -177,7 +177,7 @@ async def test_an_owner_in_arrears_reads_and_deletes_and_is_told_why_they_cannot
 
 
 @pytest.mark.parametrize("trick", ["../", "./", "/", "%2e%2e/", "%2E/", "..%2f", "a/../", "%5c../"])
-async def test_a_path_that_two_could_read_differently_reaches_no_object(store: Store, trick: str):
+async def test_a_path_that_two_could_read_differently_reaches_no_object(store: Store, trick: str) -> None:
     owner = Owner()
     key = await store.key(owner, await store.register_backup(owner))
     before = sum_of_files(store.folder)
@@ -188,7 +188,7 @@ async def test_a_path_that_two_could_read_differently_reaches_no_object(store: S
     assert sum_of_files(store.folder) == before
 
 
-async def test_the_gate_and_the_store_read_the_same_path(store: Store):
+async def test_the_gate_and_the_store_read_the_same_path(store: Store) -> None:
     """What passes the gate is exactly that object, whatever way its name is escaped."""
     owner = Owner()
     key = await store.key(owner, await store.register_backup(owner))
@@ -201,7 +201,7 @@ async def test_the_gate_and_the_store_read_the_same_path(store: Store):
     assert file.parent.name == "locks"
 
 
-async def test_an_upload_reaches_the_store_whole(store: Store):
+async def test_an_upload_reaches_the_store_whole(store: Store) -> None:
     owner = Owner()
     key = await store.key(owner, await store.register_backup(owner))
     content = bytes(range(256)) * 80_000

@@ -84,7 +84,7 @@ def source(tmp_path: Path) -> Path:
 
 async def test_restic_backs_up_and_restores_with_the_keys_and_catalog_sees_it(
     store: Store, source: Path, tmp_path: Path
-):
+) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     key = await store.key(owner, backup_id, "write")
@@ -104,14 +104,14 @@ async def test_restic_backs_up_and_restores_with_the_keys_and_catalog_sees_it(
     assert tree_hash(tmp_path / "out" / str(source).lstrip("/")) == tree_hash(source)
 
 
-async def test_a_key_ends_when_it_was_asked_to(store: Store):
+async def test_a_key_ends_when_it_was_asked_to(store: Store) -> None:
     owner = Owner()
     key = await store.key(owner, await store.register_backup(owner))
     lifetime = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
     assert timedelta(hours=11, minutes=59) < lifetime <= timedelta(hours=12)
 
 
-async def test_each_key_is_another(store: Store):
+async def test_each_key_is_another(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     keys = [await store.key(owner, backup_id) for _ in range(3)]
@@ -119,7 +119,7 @@ async def test_each_key_is_another(store: Store):
         assert len({key[part] for key in keys}) == 3
 
 
-async def test_the_address_names_the_owner_and_the_backup_in_the_clients_form(store: Store):
+async def test_the_address_names_the_owner_and_the_backup_in_the_clients_form(store: Store) -> None:
     owner = Owner()
     backup_id = await store.register_backup(owner)
     key = await store.key(owner, backup_id)
@@ -130,7 +130,7 @@ async def test_the_address_names_the_owner_and_the_backup_in_the_clients_form(st
     assert repository.endswith(f"-{backup_id}")
 
 
-async def test_a_store_that_is_away_gives_no_keys_and_says_so(store: Store, issuer: TokenIssuer):
+async def test_a_store_that_is_away_gives_no_keys_and_says_so(store: Store, issuer: TokenIssuer) -> None:
     """The vault derives its keys, so only the other needs its store for this."""
     runtime = store.runtime
     if runtime.adapters.vault is not None:
@@ -165,7 +165,7 @@ REACH = [
 @pytest.mark.parametrize("access", ["read", "write"])
 async def test_a_key_reaches_its_own_repository_and_no_further(
     store: Store, action: str, name: str, reader: bool, writer: bool, mine: bool, access: str
-):
+) -> None:
     """One table for both: asked of the vault's gate, and of the policy that STS is given."""
     allowed = mine and (writer if access == "write" else reader)
     owner, other = await _owners(store)

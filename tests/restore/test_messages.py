@@ -76,7 +76,7 @@ async def heard(worker: AbstractChannel, count: int) -> list[tuple[str, dict[str
 
 async def reaches(client: Client, restore_id: str, state: str) -> None:
     async with asyncio.timeout(20):
-        while (await client.read(restore_id))["state"] != state:  # noqa: ASYNC110
+        while (await client.read(restore_id))["state"] != state:
             await asyncio.sleep(0.05)
 
 

@@ -34,7 +34,7 @@ async def address(settings: Settings, restore: Running) -> AsyncIterator[str]:
     stop = asyncio.Event()
     told = settings.model_copy(update={"api_listen": api, "internal_listen": internal})
     task = asyncio.create_task(service.run(told, frozenset({"api"}), stop))
-    while not ports.accepts(int(api.rpartition(":")[2])):  # noqa: ASYNC110
+    while not ports.accepts(int(api.rpartition(":")[2])):
         await asyncio.sleep(0.05)
     yield f"http://{api}"
     stop.set()

@@ -19,7 +19,7 @@ def verifier(issuer: TokenIssuer) -> TokenVerifier:
     return TokenVerifier(ORIGIN, issuer.jwks_url)
 
 
-async def test_a_token_says_who_and_what_for(verifier: TokenVerifier, issuer: TokenIssuer):
+async def test_a_token_says_who_and_what_for(verifier: TokenVerifier, issuer: TokenIssuer) -> None:
     owner = Owner()
     caller = await verifier.verify(issuer.token(owner, Scope.BACKUPS_READ, Scope.BACKUPS_WRITE))
     assert (caller.owner_id, caller.did, caller.olares_name) == (owner.owner_id, owner.did, owner.olares_name)
@@ -41,26 +41,28 @@ async def test_a_token_says_who_and_what_for(verifier: TokenVerifier, issuer: To
 )
 async def test_a_token_for_somebody_else_is_refused(
     verifier: TokenVerifier, issuer: TokenIssuer, claims: dict[str, Any]
-):
+) -> None:
     with pytest.raises(SignInNeeded):
         await verifier.verify(issuer.token(Owner(), **claims))
 
 
-async def test_an_expired_token_says_so_and_a_small_skew_is_forgiven(verifier: TokenVerifier, issuer: TokenIssuer):
+async def test_an_expired_token_says_so_and_a_small_skew_is_forgiven(
+    verifier: TokenVerifier, issuer: TokenIssuer
+) -> None:
     now = int(time.time())
     with pytest.raises(TokenExpired):
         await verifier.verify(issuer.token(Owner(), exp=now - 60))
     await verifier.verify(issuer.token(Owner(), exp=now - 10))
 
 
-async def test_a_token_of_another_kind_is_refused(verifier: TokenVerifier, issuer: TokenIssuer):
+async def test_a_token_of_another_kind_is_refused(verifier: TokenVerifier, issuer: TokenIssuer) -> None:
     with pytest.raises(SignInNeeded):
         await verifier.verify(issuer.token(Owner(), typ="space-login+jwt"))
 
 
 async def test_a_token_signed_by_another_key_is_refused_whatever_it_calls_it(
     verifier: TokenVerifier, issuer: TokenIssuer
-):
+) -> None:
     for key_id in ("test-key", "another-key"):
         forged = OKPKey.generate_key("Ed25519", {"kid": key_id})
         with pytest.raises(SignInNeeded):
@@ -70,17 +72,17 @@ async def test_a_token_signed_by_another_key_is_refused_whatever_it_calls_it(
 @pytest.mark.parametrize(
     "token", ["", "x", "a.b.c", "....", "\u00e9.b.c", "eyJhbGciOiJub25lIiwia2lkIjoidGVzdC1rZXkifQ.e30.", "e30.e30.e30"]
 )
-async def test_what_is_not_a_token_is_refused(verifier: TokenVerifier, token: str):
+async def test_what_is_not_a_token_is_refused(verifier: TokenVerifier, token: str) -> None:
     with pytest.raises(SignInNeeded):
         await verifier.verify(token)
 
 
-async def test_keys_that_cannot_be_had_are_not_a_refusal(issuer: TokenIssuer):
+async def test_keys_that_cannot_be_had_are_not_a_refusal(issuer: TokenIssuer) -> None:
     with pytest.raises(ServiceUnavailable):
         await TokenVerifier(ORIGIN, "http://127.0.0.1:1/jwks.json").verify(issuer.token(Owner()))
 
 
-async def test_a_scope_that_is_missing_is_named(settings: Settings, issuer: TokenIssuer):
+async def test_a_scope_that_is_missing_is_named(settings: Settings, issuer: TokenIssuer) -> None:
     from shared.auth import require
 
     dependency = require(Scope.BACKUPS_DELETE)
@@ -93,14 +95,14 @@ async def test_a_scope_that_is_missing_is_named(settings: Settings, issuer: Toke
 
 
 @pytest.mark.parametrize("header", [None, "Bearer ", "Bearer wrong", "operator-credential ", "Basic b3BlcmF0b3I="])
-async def test_an_internal_path_is_for_its_caller(settings: Settings, header: str | None):
+async def test_an_internal_path_is_for_its_caller(settings: Settings, header: str | None) -> None:
     async with running(make_service(), settings) as probe:
         headers = {"Authorization": header} if header is not None else {}
         answer = await probe.internal.get("/internal/dead-letters", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_needed")
 
 
-async def test_internal_paths_are_not_public(settings: Settings):
+async def test_internal_paths_are_not_public(settings: Settings) -> None:
     async with running(make_service(), settings) as probe:
         for path in ("/internal/dead-letters", "/metrics"):
             answer = await probe.api.get(path, headers={"Authorization": "Bearer operator-credential"})

@@ -36,7 +36,7 @@ async def notes(database: Database) -> int:
         return await session.scalar(select(func.count()).select_from(Note)) or 0
 
 
-async def test_the_same_key_gives_the_same_answer_and_one_effect(database: Database):
+async def test_the_same_key_gives_the_same_answer_and_one_effect(database: Database) -> None:
     once = Once("key-12345678", "owner", BODY)
     first, second = await ask(database, once, "one"), await ask(database, once, "one")
     assert first == second
@@ -44,26 +44,26 @@ async def test_the_same_key_gives_the_same_answer_and_one_effect(database: Datab
     assert await notes(database) == 1
 
 
-async def test_without_a_key_every_request_counts(database: Database):
+async def test_without_a_key_every_request_counts(database: Database) -> None:
     for words in ("one", "two"):
         await ask(database, Once(None, "owner", BODY), words)
     assert await notes(database) == 2
 
 
-async def test_another_request_with_the_key_is_refused(database: Database):
+async def test_another_request_with_the_key_is_refused(database: Database) -> None:
     await ask(database, Once("key-12345678", "owner", BODY), "one")
     with pytest.raises(IdempotencyKeyReused):
         await ask(database, Once("key-12345678", "owner", b"another"), "two")
     assert await notes(database) == 1
 
 
-async def test_two_owners_may_use_the_same_key(database: Database):
+async def test_two_owners_may_use_the_same_key(database: Database) -> None:
     await ask(database, Once("key-12345678", "alice", BODY), "one")
     await ask(database, Once("key-12345678", "bob", BODY), "two")
     assert await notes(database) == 2
 
 
-async def test_a_request_in_flight_is_not_run_again(database: Database):
+async def test_a_request_in_flight_is_not_run_again(database: Database) -> None:
     once = Once("key-12345678", "owner", BODY)
     async with database.transaction() as session:
         await once(session, taking(session, "one"), NoteWrite)
@@ -73,7 +73,7 @@ async def test_a_request_in_flight_is_not_run_again(database: Database):
     assert await notes(database) == 1
 
 
-async def test_an_answer_that_did_not_commit_is_not_kept(database: Database):
+async def test_an_answer_that_did_not_commit_is_not_kept(database: Database) -> None:
     once = Once("key-12345678", "owner", BODY)
 
     async def fail() -> None:
@@ -87,7 +87,7 @@ async def test_an_answer_that_did_not_commit_is_not_kept(database: Database):
     assert await notes(database) == 1
 
 
-async def test_what_is_kept_cannot_be_read_without_the_key(database: Database):
+async def test_what_is_kept_cannot_be_read_without_the_key(database: Database) -> None:
     await ask(database, Once("key-12345678", "owner", BODY), "planted-secret")
     async with database.reading() as session:
         (kept,) = await session.scalars(select(IdempotentResponse))

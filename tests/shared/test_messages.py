@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Never
 from uuid import UUID, uuid4
 
 import httpx
@@ -15,7 +16,9 @@ from shared.inbox import Inbox, Subscription
 from shared.messaging import OutboxMessage
 from shared.outbox import Relay, publish
 from space_local.rabbitmq import RabbitMQ
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import broker
 from tests.shared.conftest import at_work, eventually
@@ -45,7 +48,7 @@ async def heard(database: Database) -> dict[UUID, int]:
 
 
 @pytest.mark.parametrize("batched", [False, True])
-async def test_a_message_delivered_again_is_acted_on_once(database: Database, batched: bool):
+async def test_a_message_delivered_again_is_acted_on_once(database: Database, batched: bool) -> None:
     note_id = uuid4()
     same = message(note_id=note_id, event_id=uuid4())
     box = inbox(database, batched=batched)
@@ -57,7 +60,7 @@ async def test_a_message_delivered_again_is_acted_on_once(database: Database, ba
 
 
 @pytest.mark.parametrize("batched", [False, True])
-async def test_one_message_twice_in_a_delivery_is_acted_on_once(database: Database, batched: bool):
+async def test_one_message_twice_in_a_delivery_is_acted_on_once(database: Database, batched: bool) -> None:
     note_id = uuid4()
     same = message(note_id=note_id, event_id=uuid4())
     verdicts = await inbox(database, batched=batched).accept([same, same])
@@ -74,7 +77,9 @@ async def test_one_message_twice_in_a_delivery_is_acted_on_once(database: Databa
         ("fault", Fate.RETRY, "retried"),
     ],
 )
-async def test_one_bad_message_in_a_delivery_stops_no_other(database: Database, words: str, fate: Fate, outcome: str):
+async def test_one_bad_message_in_a_delivery_stops_no_other(
+    database: Database, words: str, fate: Fate, outcome: str
+) -> None:
     good = [uuid4(), uuid4()]
     bodies = [message(note_id=good[0]), message(words), message(note_id=good[1])]
     verdicts = await inbox(database).accept(bodies)
@@ -83,19 +88,19 @@ async def test_one_bad_message_in_a_delivery_stops_no_other(database: Database, 
     assert await heard(database) == {good[0]: 1, good[1]: 1}
 
 
-async def test_what_cannot_be_read_is_set_aside(database: Database):
+async def test_what_cannot_be_read_is_set_aside(database: Database) -> None:
     bodies: Sequence[bytes] = [b"\xff", b"{}", message().replace(b'"note_id"', b'"other_id"')]
     verdicts = await inbox(database).accept(bodies)
     assert [(verdict.fate, verdict.outcome) for verdict in verdicts] == [(Fate.DEAD, "malformed")] * 3
 
 
-async def test_two_consumers_of_one_message_act_once(database: Database):
+async def test_two_consumers_of_one_message_act_once(database: Database) -> None:
     """The race, forced: the first holds its transaction open while the second arrives."""
     note_id, event_id = uuid4(), uuid4()
     body = message(note_id=note_id, event_id=event_id)
     entered, go_on = asyncio.Event(), asyncio.Event()
 
-    async def hear_slowly(session, event):
+    async def hear_slowly(session: AsyncSession, event: NoteTaken) -> None:
         entered.set()
         await go_on.wait()
         await hear(session, event)
@@ -112,17 +117,19 @@ async def test_two_consumers_of_one_message_act_once(database: Database):
     assert await heard(database) == {note_id: 1}
 
 
-async def test_nothing_is_sent_for_a_transaction_that_did_not_commit(database: Database):
-    with pytest.raises(RuntimeError):
+async def test_nothing_is_sent_for_a_transaction_that_did_not_commit(database: Database) -> Never:
+    async def fail() -> None:
         async with database.transaction() as session:
             publish(session, NoteTaken(note_id=uuid4(), words="never"))
-            await session.flush()
-            raise RuntimeError
+            await session.execute(text("SELECT no_such_function()"))
+
+    with pytest.raises(ProgrammingError):
+        await fail()
     async with database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(OutboxMessage)) == 0
 
 
-async def test_what_the_broker_did_not_confirm_stays_to_be_sent(database: Database):
+async def test_what_the_broker_did_not_confirm_stays_to_be_sent(database: Database) -> None:
     async with database.transaction() as session:
         for _ in range(3):
             publish(session, NoteTaken(note_id=uuid4(), words="x"))
@@ -135,7 +142,7 @@ async def test_what_the_broker_did_not_confirm_stays_to_be_sent(database: Databa
         assert await session.scalar(select(func.count()).select_from(OutboxMessage)) == 2
 
 
-async def test_two_relays_send_each_event_once(database: Database):
+async def test_two_relays_send_each_event_once(database: Database) -> None:
     async with database.transaction() as session:
         for _ in range(50):
             publish(session, NoteTaken(note_id=uuid4(), words="x"))
@@ -158,7 +165,7 @@ async def test_two_relays_send_each_event_once(database: Database):
 
 async def test_a_note_reaches_its_reader_through_the_broker(
     settings: Settings, rabbitmq: RabbitMQ, database: Database, probe_name: str
-):
+) -> None:
     note_id = uuid4()
     async with (
         at_work(make_service(probe_name), settings, rabbitmq) as running,
@@ -180,7 +187,7 @@ async def test_a_note_reaches_its_reader_through_the_broker(
 
 async def test_what_was_taken_while_the_broker_was_away_arrives_afterwards(
     settings: Settings, rabbitmq: RabbitMQ, database: Database, probe_name: str
-):
+) -> None:
     notes = [uuid4() for _ in range(5)]
     async with (
         at_work(make_service(probe_name), settings, rabbitmq) as running,
@@ -203,7 +210,7 @@ async def test_what_was_taken_while_the_broker_was_away_arrives_afterwards(
 
 async def test_a_dead_letter_is_listed_and_given_back(
     settings: Settings, rabbitmq: RabbitMQ, database: Database, probe_name: str
-):
+) -> None:
     note_id = uuid4()
     operator = {"Authorization": "Bearer operator-credential"}
     async with (
@@ -241,10 +248,10 @@ async def test_a_dead_letter_is_listed_and_given_back(
 
 async def test_a_message_that_comes_too_early_is_tried_again_with_delay(
     settings: Settings, rabbitmq: RabbitMQ, database: Database, probe_name: str
-):
+) -> None:
     attempts: list[float] = []
 
-    async def hear_at_the_third_time(session, event):
+    async def hear_at_the_third_time(session: AsyncSession, event: NoteTaken) -> None:
         attempts.append(asyncio.get_running_loop().time())
         if len(attempts) < 3:
             raise LookupError("not yet")
@@ -267,7 +274,7 @@ async def test_a_message_that_comes_too_early_is_tried_again_with_delay(
     assert third - second >= broker.RETRY_DELAYS_SECONDS[1] * 0.9
 
 
-async def test_an_event_nobody_reads_is_kept_and_counted(rabbitmq: RabbitMQ):
+async def test_an_event_nobody_reads_is_kept_and_counted(rabbitmq: RabbitMQ) -> None:
     async with broker.connect(rabbitmq.url, "test") as connection:
         await broker.declare_over(connection, [])
         before = (await broker.count_messages(connection, [broker.UNROUTED]))[broker.UNROUTED]
@@ -278,5 +285,5 @@ async def test_an_event_nobody_reads_is_kept_and_counted(rabbitmq: RabbitMQ):
     assert after == before + 1
 
 
-async def _hear_anything(session, event):
+async def _hear_anything(session: AsyncSession, event: NoteTaken) -> None:
     await hear(session, event.model_copy(update={"words": "anything"}))

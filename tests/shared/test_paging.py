@@ -15,7 +15,7 @@ aware = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5,
 
 
 @given(aware, st.uuids(), st.integers(-(2**63) + 1, 2**63 - 1), st.text().filter(lambda text: "\x00" not in text))
-def test_a_cursor_holds_the_sort_key(moment: datetime, identifier: UUID, number: int, text: str):
+def test_a_cursor_holds_the_sort_key(moment: datetime, identifier: UUID, number: int, text: str) -> None:
     cursor = encode_cursor([moment, identifier, number, text])
     assert PageParams(cursor=cursor).after(datetime, UUID, int, str) == (moment, identifier, number, text)
 
@@ -41,20 +41,20 @@ def make(values: Any) -> str:
         make([["2026-01-01T00:00:00+00:00"], str(uuid4())]),
     ],
 )
-def test_what_is_not_this_lists_cursor_is_refused(cursor: str):
+def test_what_is_not_this_lists_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(CursorInvalid):
         PageParams(cursor=cursor).after(datetime, UUID)
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_cursor_or_refused(text: str):
+def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     try:
         PageParams(cursor=text).after(datetime, UUID)
     except CursorInvalid:
         return
 
 
-def test_the_extra_row_only_says_that_there_is_more():
+def test_the_extra_row_only_says_that_there_is_more() -> None:
     rows = [{"id": number} for number in range(3)]
     assert page_of(rows, 3, ("id",)) == {"items": rows, "next_cursor": None}
     page = page_of(rows, 2, ("id",))

@@ -10,7 +10,7 @@ from tests.shared.probe import Note, Settings, make_service
 from tests.support.running import running
 
 
-async def test_a_commit_that_fails_is_not_answered_with_success(settings: Settings, database: Database):
+async def test_a_commit_that_fails_is_not_answered_with_success(settings: Settings, database: Database) -> None:
     async with running(make_service(), settings) as probe:
         first = await probe.api.post("/api/v1/notes", json={"id": str(uuid4()), "words": "same"})
         # The constraint is deferred: everything but the commit succeeds.
@@ -22,7 +22,7 @@ async def test_a_commit_that_fails_is_not_answered_with_success(settings: Settin
         assert await session.scalar(select(func.count()).select_from(OutboxMessage)) == 1
 
 
-async def test_a_reading_request_cannot_write(settings: Settings, database: Database):
+async def test_a_reading_request_cannot_write(settings: Settings, database: Database) -> None:
     async with running(make_service(), settings) as probe:
         await probe.api.post("/api/v1/notes", json={"id": str(uuid4()), "words": "kept"})
         answer = await probe.api.get("/api/v1/notes/write-in-a-read")
@@ -31,7 +31,7 @@ async def test_a_reading_request_cannot_write(settings: Settings, database: Data
         assert await session.scalar(select(func.count()).select_from(Note)) == 1
 
 
-async def test_a_fault_is_answered_without_its_reason(settings: Settings):
+async def test_a_fault_is_answered_without_its_reason(settings: Settings) -> None:
     async with running(make_service(), settings) as probe:
         answer = await probe.api.get("/api/v1/notes/fault")
     assert answer.status_code == 500
@@ -39,13 +39,13 @@ async def test_a_fault_is_answered_without_its_reason(settings: Settings):
     assert "secret reason" not in answer.text
 
 
-async def test_a_body_over_the_limit_is_refused(settings: Settings):
+async def test_a_body_over_the_limit_is_refused(settings: Settings) -> None:
     async with running(make_service(), settings) as probe:
         answer = await probe.api.post("/api/v1/notes", content=b"[" + b"0," * 600_000 + b"0]")
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_an_unknown_field_is_refused_and_not_echoed(settings: Settings):
+async def test_an_unknown_field_is_refused_and_not_echoed(settings: Settings) -> None:
     async with running(make_service(), settings) as probe:
         body = {"id": str(uuid4()), "words": "x", "password": "hunter2-planted"}
         answer = await probe.api.post("/api/v1/notes", json=body)
@@ -53,7 +53,7 @@ async def test_an_unknown_field_is_refused_and_not_echoed(settings: Settings):
     assert "hunter2-planted" not in answer.text
 
 
-async def test_a_database_that_is_away_is_a_503_with_a_hint_to_retry(settings: Settings):
+async def test_a_database_that_is_away_is_a_503_with_a_hint_to_retry(settings: Settings) -> None:
     away = settings.model_copy(update={"database_url": "postgresql://a:b@127.0.0.1:1/c"})
     async with running(make_service(), away) as probe:
         answer = await probe.api.post("/api/v1/notes", json={"id": str(uuid4()), "words": "x"})
