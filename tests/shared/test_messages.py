@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Never
 from uuid import UUID, uuid4
 
 import httpx
@@ -117,7 +116,7 @@ async def test_two_consumers_of_one_message_act_once(database: Database) -> None
     assert await heard(database) == {note_id: 1}
 
 
-async def test_nothing_is_sent_for_a_transaction_that_did_not_commit(database: Database) -> Never:
+async def test_nothing_is_sent_for_a_transaction_that_did_not_commit(database: Database) -> None:
     async def fail() -> None:
         async with database.transaction() as session:
             publish(session, NoteTaken(note_id=uuid4(), words="never"))

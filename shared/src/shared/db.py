@@ -19,6 +19,16 @@ from shared.telemetry import trace_statements
 PUBLISHED = "published"
 """Key in ``session.info`` that says this transaction wrote to the outbox."""
 
+UNANSWERED = (
+    ConnectionError,
+    PoolTimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    DBAPIError,
+)
+"""What a statement may raise when the database does not answer; ``is_unavailable`` tells whether it did."""
+
 # Server shutting down or starting, too many connections, a lock or a statement that took too long.
 UNAVAILABLE_SQLSTATES = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "57014", "25P03"})
 
@@ -72,16 +82,12 @@ class Database:
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether the database did not answer, rather than refused: the same request may succeed later."""
-    if isinstance(error, ConnectionError | PoolTimeoutError | asyncpg.PostgresConnectionError):
-        return True
-    if isinstance(error, asyncpg.CannotConnectNowError | asyncpg.TooManyConnectionsError):
-        return True
     if isinstance(error, DBAPIError):
         sqlstate = getattr(error.orig, "sqlstate", None)
         if sqlstate is None:
             return error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
         return sqlstate in UNAVAILABLE_SQLSTATES or sqlstate.startswith("08")
-    return False
+    return isinstance(error, UNANSWERED)
 
 
 def run_migrations(url: str, metadata: Sequence[MetaData]) -> None:

@@ -113,23 +113,9 @@ class Relay:
         while True:
             while await self.drain() == BATCH:
                 pass
-            await self._measure()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
             self._wake.clear()
-
-    async def _measure(self) -> None:
-        async with self._database.reading() as session:
-            count, oldest = (
-                await session.execute(
-                    select(
-                        func.count(),
-                        func.coalesce(func.extract("epoch", func.now() - func.min(OutboxMessage.created_at)), 0),
-                    ).select_from(OutboxMessage)
-                )
-            ).one()
-        OUTBOX_PENDING.labels(self._service).set(count)
-        OUTBOX_AGE.labels(self._service).set(float(oldest))
 
     async def _listen(self) -> None:
         dsn = plain_dsn(self._database.url)
@@ -147,6 +133,21 @@ class Relay:
             finally:
                 if connection is not None:
                     connection.terminate()
+
+
+async def measure_outbox(database: Database, service: str) -> None:
+    """Set the gauges of what waits to be sent; asked beside the relay, because it grows while the relay cannot run."""
+    async with database.reading() as session:
+        count, oldest = (
+            await session.execute(
+                select(
+                    func.count(),
+                    func.coalesce(func.extract("epoch", func.now() - func.min(OutboxMessage.created_at)), 0),
+                ).select_from(OutboxMessage)
+            )
+        ).one()
+    OUTBOX_PENDING.labels(service).set(count)
+    OUTBOX_AGE.labels(service).set(float(oldest))
 
 
 def plain_dsn(url: str) -> str:

@@ -28,7 +28,7 @@ from shared.db import Database, is_unavailable
 from shared.errors import ServiceError
 from shared.inbox import Inbox, Subscription
 from shared.messaging import IdempotentResponse, InboxMessage, MessagingBase
-from shared.outbox import Doorbell, Relay
+from shared.outbox import Doorbell, Relay, measure_outbox
 from shared.settings import ServiceSettings, address
 from shared.telemetry import (
     JOB_ITEMS,
@@ -46,6 +46,8 @@ ROLES = frozenset({"api", "worker"})
 RECONNECT_SECONDS = 1.0
 GRACE_SECONDS = 20
 GAUGE_SECONDS = 10.0
+JOB_PAUSE = timedelta(seconds=5)
+"""How long a job that failed waits at least before its next turn."""
 KEEP_INBOX = timedelta(days=30)
 KEEP_RESPONSES = timedelta(days=2)
 
@@ -246,11 +248,19 @@ class Service:
             await asyncio.sleep(GAUGE_SECONDS)
 
     def _all_jobs(self) -> list[Job]:
-        return [*self.jobs, Job("forget_old_messages", _forget_old_messages, timedelta(hours=1))]
+        async def measure(runtime: Runtime[Any, Any], _: datetime) -> int:
+            await measure_outbox(runtime.database, self.name)
+            return 0
+
+        return [
+            *self.jobs,
+            Job("forget_old_messages", _forget_old_messages, timedelta(hours=1)),
+            Job("measure_outbox", measure, timedelta(seconds=5)),
+        ]
 
     async def _run_job(self, runtime: Runtime[Any, Any], job: Job) -> None:
         while True:
-            done = 0
+            done, pause = 0, job.every
             started = time.perf_counter()
             try:
                 done = await job.run(runtime, datetime.now(UTC))
@@ -260,8 +270,9 @@ class Service:
                 outcome = "unavailable" if _is_passing(error) else "failed"
                 JOB_RUNS.labels(self.name, job.name, outcome).inc()
                 log.warning("a job did not finish", job=job.name, reason=str(error), exc_info=outcome == "failed")
+                pause = max(job.every, JOB_PAUSE)
             JOB_SECONDS.labels(self.name, job.name).observe(time.perf_counter() - started)
-            await asyncio.sleep(0 if done else job.every.total_seconds())
+            await asyncio.sleep(0 if done else pause.total_seconds())
 
     def _operator_router(self) -> APIRouter:
         """Dead letters, for an operator."""

@@ -52,6 +52,13 @@ class SnapshotNotFound(ServiceError):
     kind = Kind.NOT_FOUND
 
 
+class SnapshotTimeInvalid(ServiceError):
+    """The snapshot is said to have been taken in the future; ``server_time`` says what time it is here."""
+
+    code = "snapshot_time_invalid"
+    kind = Kind.INVALID
+
+
 class SnapshotNotRestorable(ServiceError):
     """The snapshot's object is not in the store, or is not what its name says."""
 

@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Depends, Request
 from shared.auth import require_internal
-from shared.db import Transactions, is_unavailable
+from shared.db import UNANSWERED, Transactions, is_unavailable
 from shared.http import RuntimeOf
 from starlette.responses import Response
 
@@ -40,7 +40,7 @@ async def admit(request: Request) -> Response:
         return _refuse(refused)
     except StoreUnavailable:
         return _refuse(Refused(*BUSY))
-    except Exception as error:
+    except UNANSWERED as error:
         if not is_unavailable(error):
             raise
         return _refuse(Refused(*BUSY))

@@ -20,10 +20,14 @@ from catalog.errors import (
     BackupNotDeletable,
     BackupNotFound,
     BackupNotUndeletable,
+    SnapshotTimeInvalid,
 )
 from catalog.models import Backup, Snapshot
 from catalog.operations.terminus import get_terminus
 from catalog.schemas import BackupCreate, PathSource, SnapshotReport
+
+CLOCK_SKEW = timedelta(days=1)
+"""How far a device's clock may run ahead before its snapshot times are refused."""
 
 
 async def register_backup(session: AsyncSession, caller: Caller, wanted: BackupCreate, now: datetime) -> queries.AnyRow:
@@ -89,11 +93,17 @@ async def report_snapshot(
     Raises:
         BackupNotFound: If the backup is not the owner's.
         BackupDeleted: If its objects are going or gone.
+        SnapshotTimeInvalid: If it was taken later than a wrong clock explains.
     """
     backup = await queries.find_backup(session, owner_id, backup_id, lock=True)
     if backup is None:
         raise _not_found()
     require_writable(backup)
+    if report.taken_at > now + CLOCK_SKEW:
+        raise SnapshotTimeInvalid(
+            "This snapshot is said to be from the future. Set the device's clock, then back up again.",
+            server_time=now.isoformat(),
+        )
     said = {
         "size_processed_bytes": report.size_processed_bytes,
         "size_added_bytes": report.size_added_bytes,
