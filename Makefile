@@ -5,7 +5,7 @@ SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit bench docs fmt lock clean
+.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit docs fmt lock clean
 
 help:
 	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
@@ -37,8 +37,6 @@ test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog
 	@$(PYTHON_BIN) -m pytest $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
-bench: bootstrap ## ratios against the limits of this machine
-	@$(PYTHON_BIN) -m tests.bench
 
 ##@ Change
 fmt: bootstrap ## format and sort imports

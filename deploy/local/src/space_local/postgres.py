@@ -23,6 +23,9 @@ SUPERUSER = "postgres"
 SYSTEM_USER = "space-local"
 SYSTEM_FOLDER = Path("/var/lib/space-local")
 
+# In the folder of a cluster made to be fast: the state folder it belongs to.
+THROW_AWAY = "throw-away"
+
 DURABLE = {"fsync": "on"}
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SETTINGS = {
@@ -135,8 +138,11 @@ class Postgres(Server):
     def _prepare_data(self, binaries: Path) -> None:
         if self._user is not None and not self.data.exists():
             self.data.unlink(missing_ok=True)
+            _sweep()
             folder = SYSTEM_FOLDER / os.urandom(8).hex()
             folder.mkdir()
+            if self.fast:
+                (folder / THROW_AWAY).write_text(str(self.home.absolute()))
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
             folder.chmod(0o700)
             (folder / "data").mkdir()
@@ -210,6 +216,13 @@ def system_user() -> pwd.struct_passwd:
         ) from error
     SYSTEM_FOLDER.mkdir(mode=0o755, exist_ok=True)
     return pwd.getpwnam(SYSTEM_USER)
+
+
+def _sweep() -> None:
+    """Remove what killed tests have left: fast clusters whose state folder is gone."""
+    for mark in SYSTEM_FOLDER.glob(f"*/{THROW_AWAY}"):
+        if not Path(mark.read_text()).exists():
+            shutil.rmtree(mark.parent, ignore_errors=True)
 
 
 def _publish(unfinished: Path, final: Path) -> None:

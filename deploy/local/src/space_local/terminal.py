@@ -25,7 +25,10 @@ class Terminal:
         self._code: int | None = None
 
     def __enter__(self) -> Self:
-        self._pid, self._descriptor = pty.fork()
+        try:
+            self._pid, self._descriptor = pty.fork()
+        except OSError as error:
+            raise LocalError(f"This machine gives no terminals ({error}); is /dev/pts mounted?") from error
         if self._pid == 0:
             os.execve(self._command[0], self._command, self._environment)  # noqa: S606  (no shell on purpose)
         return self
