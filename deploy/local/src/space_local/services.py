@@ -6,6 +6,7 @@ import signal
 import sys
 
 import uvloop
+from alembic.util import CommandError
 from shared.broker import declare_topology
 from shared.service import ROLES, Service
 from shared.settings import ServiceSettings
@@ -22,7 +23,13 @@ def load() -> list[tuple[Service, ServiceSettings]]:
 def prepare(services: list[tuple[Service, ServiceSettings]]) -> None:
     """Databases brought up to date and every queue declared, before anything is sent."""
     for service, settings in services:
-        service.migrate(settings)
+        try:
+            service.migrate(settings)
+        except CommandError as error:
+            sys.exit(
+                f"{service.name}'s database was not made by this version ({error}). "
+                "Go on with the version that made it, or begin anew with `make clean`, which deletes it."
+            )
     queues = [queue for service, _ in services for queue in service.queues]
     asyncio.run(declare_topology(str(services[0][1].broker_url), queues))
 
