@@ -13,6 +13,16 @@ from tests.support.databases import Databases
 from tests.support.tokens import TokenIssuer
 
 
+SERVERS = frozenset({"postgres", "rabbitmq", "databases", "servers_home", "home", "system", "running_system"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that the rest can be run alone (`make test-unit`)."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
 @pytest.fixture(scope="session")
 def servers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("servers")

@@ -126,9 +126,7 @@ def test_what_a_backup_stands_on_is_written_once_and_never_removed(
     assert refusal(grant, "DELETE", name) == DENIED
 
 
-@pytest.mark.parametrize(
-    "name", ["photo.jpg", "data/photo.jpg", f"data/cd/{HASH}", f"keys/{HASH}.bak", "keys/", "data/ab/", f"x/{DATA}"]
-)
+@pytest.mark.parametrize("name", ["photo.jpg", "data/photo.jpg", f"data/cd/{HASH}", f"keys/{HASH}.bak", f"x/{DATA}"])
 def test_only_what_restic_writes_can_be_written(name: str) -> None:
     assert refusal(WRITE, "PUT", name) == DENIED
     assert refusal(WRITE, "DELETE", name) == DENIED
@@ -189,6 +187,7 @@ def test_a_restricted_owner_reads_and_deletes_and_does_not_upload(
         "/vault/a/../b",
         "/vault/./a",
         "/vault//a",
+        "/vault/a/",
         "//vault/a",
         "/vault/%2e%2e/b",
         "/vault/.%2E/b",
@@ -263,7 +262,12 @@ def test_the_key_is_read_from_the_signature() -> None:
     assert access_key_id(header) == "SPKABCDEFGH23"
 
 
-@pytest.mark.parametrize("header", ["", "Bearer x", "AWS SPK:sig", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, S=x"])
+TWICE = "AWS4-HMAC-SHA256 Credential=SPKABCDEFGH23/20261123/us-east-1/s3/aws4_request, S=x,"
+
+
+@pytest.mark.parametrize(
+    "header", ["", f"{TWICE}{TWICE}", "Bearer x", "AWS SPK:sig", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, S=x"]
+)
 def test_what_is_not_signed_is_refused(header: str) -> None:
     with pytest.raises(Refused) as refused:
         access_key_id(header)

@@ -33,7 +33,7 @@ async def admit(request: Request) -> Response:
             method=headers.get("x-forwarded-method", ""),
             uri=headers.get("x-forwarded-uri", ""),
             authorization=headers.get("x-store-authorization", ""),
-            session_token=headers.get("x-amz-security-token", ""),
+            session_token=",".join(headers.getlist("x-amz-security-token")),
             copies="x-amz-copy-source" in headers,
         )
     except Refused as refused:

@@ -103,7 +103,8 @@ def access_key_id(authorization: str) -> str:
         Refused: If it is not signed with Signature Version 4 in its header.
     """
     match = _CREDENTIAL.match(authorization)
-    if match is None:
+    # A header that came twice arrives joined; which of them the store reads is not for us to guess.
+    if match is None or authorization.count("Credential=") != 1:
         raise Refused(*DENIED)
     return match[1]
 
@@ -125,7 +126,8 @@ def parse(method: str, uri: str, *, copies: bool) -> StoreRequest:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
     except ValueError:
         raise Refused(*INVALID_URI) from None
-    inner = segments[:-1] if segments[-1] == "" else segments
+    # "/bucket/" is the bucket; below it the store drops a slash at the end and would read another name than we do.
+    inner = segments[:1] if segments[1:] == [""] else segments
     if any(segment in ("", ".", "..") for segment in inner) or len(dict(pairs)) != len(pairs):
         raise Refused(*INVALID_URI)
     return StoreRequest(method, segments[0], "/".join(segments[1:]), dict(pairs), copies)
