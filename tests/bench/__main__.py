@@ -1,0 +1,80 @@
+"""`make bench`: measures, prints the table, writes .space/bench.json; `--keep` also renews docs/benchmarks.md."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from tests.bench import events, gate, lists, store
+from tests.bench.figures import FULL, Figure, Scale, table, write
+from tests.bench.servers import Servers, servers
+from tests.support.store import PROJECT
+
+SCENARIOS: dict[str, Callable[[Servers, Scale], Awaitable[list[Figure]]]] = {
+    "store": store.measure,
+    "lists": lists.measure,
+    "events": events.measure,
+    "gate": gate.measure,
+}
+RESULT = PROJECT / ".space" / "bench.json"
+PAGE = PROJECT / "docs" / "benchmarks.md"
+START, END = "<!-- figures -->\n", "<!-- /figures -->"
+
+
+async def measure(names: list[str]) -> list[Figure]:
+    """Each scenario in turn; nothing else of ours runs meanwhile."""
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="space-bench-") as home:
+        async with servers(Path(home)) as running:
+            for name in names:
+                print(f"measuring: {name}", file=sys.stderr, flush=True)
+                figures += await SCENARIOS[name](running, FULL)
+    return figures
+
+
+def conditions(load_before: float) -> str:
+    """When and on what, as far as it matters to the ratios."""
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} on {platform.machine()}, {os.cpu_count()} cores, "
+        f"{memory_gb:.0f} GB of memory, Python {platform.python_version()}; {FULL.rounds} pairs each; "
+        f"load of the machine before: {load_before:.1f}."
+    )
+
+
+def keep(text: str, page: Path = PAGE) -> None:
+    """Put the text between the page's marks."""
+    before, _, rest = page.read_text().partition(START)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise SystemExit(f"{page} has not the marks {START.strip()} and {END}.")
+    page.write_text(f"{before}{START}{text}\n{END}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", help=f"which of {', '.join(SCENARIOS)}; all when none is named")
+    parser.add_argument("--keep", action="store_true", help="write the figures into docs/benchmarks.md too")
+    chosen = parser.parse_args()
+    unknown = set(chosen.scenarios) - set(SCENARIOS)
+    if unknown:
+        parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
+    structlog.configure(processors=[structlog.dev.ConsoleRenderer(colors=False)])
+    load_before = os.getloadavg()[0]
+    figures = uvloop.run(measure(chosen.scenarios or list(SCENARIOS)))
+    text = f"{conditions(load_before)}\n\n{table(figures)}"
+    print(text)
+    write(figures, RESULT)
+    if chosen.keep:
+        keep(text)
+
+
+if __name__ == "__main__":
+    main()
