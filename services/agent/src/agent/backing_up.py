@@ -38,6 +38,8 @@ POLL_SECONDS = 1.0
 MAX_STEPS = 100
 # How long to leave another device's init before looking again.
 INIT_ELSEWHERE_SECONDS = 1.0
+# Longer than the half minute for which the store gate lets one device alone make a repository.
+LOST_AFTER_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ class _Upload:
         self._passwords = passwords
         self._out = out
         self._has_unlocked = False
+        self._missing_since: float | None = None
         self._untried_hints: list[str] | None = None
 
     def run(self, source: Path, request: BackupRequest) -> BackupOutcome:
@@ -253,6 +256,7 @@ class _Upload:
     def _next_step(self, step: _Step, error: SpaceError) -> _Step:
         match error:
             case RepositoryMissing():
+                self._give_up_when_lost(error)
                 return _Step.INIT
             case KeysExpired():
                 self._out.say("The store's keys have expired; going on with new ones.")
@@ -270,6 +274,22 @@ class _Upload:
                 self._repository = replace(self._repository, password=self._passwords.ask())
                 return step
         raise error
+
+    def _give_up_when_lost(self, error: RepositoryMissing) -> None:
+        """A repository that is missing is made; one that stays missing was there once, and is not to be replaced.
+
+        Raises:
+            SpaceError: `repository_lost`: init is refused, and no other device is making it either.
+        """
+        now = time.monotonic()
+        if self._missing_since is None:
+            self._missing_since = now
+        if now - self._missing_since > LOST_AFTER_SECONDS:
+            raise SpaceError(
+                "repository_lost",
+                f"The repository of the backup task {self._task.name} was there and is not in the store any more.",
+                hint="Tell whoever runs the store. To begin anew, use another --name.",
+            ) from error
 
     def _try_another_key(self, error: KeyMismatch) -> None:
         """Of several key files that the password opens, one belongs to the repository: another init lost a race."""

@@ -22,7 +22,7 @@ app = typer.Typer(cls=RunByDefault, help="Back up a folder (PATH), or show a bac
 
 @app.command("run", epilog="`space backup show NAME|ID` shows a task; a folder called show is ./show.")
 def run(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder or file to back up.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", readable=False, help="The folder or file to back up.")],
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The backup task's name; else the folder's name.")
     ] = None,

@@ -11,6 +11,8 @@ from agent.errors import UsageError
 from agent.output import Output, size_text, time_text
 from agent.passwords import has_terminal
 
+STATUSES = ("successful", "pending", "damaged", "missing")
+
 
 def backups(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only tasks of this name.")] = None,
@@ -52,8 +54,10 @@ def snapshots(
     """List a task's snapshots, the successful ones unless --status says otherwise (all: --status all)."""
     with session.open_client(origin) as client:
         task = lookup.backup(client, backup)
-        query = {"status": None if status == "all" else status}
-        listed = list(client.items(f"/backups/{task['backup_id']}/snapshots", query))
+        wanted = STATUSES if status == "all" else (status,)
+        path = f"/backups/{task['backup_id']}/snapshots"
+        listed = [item for one in wanted for item in client.items(path, {"status": one})]
+    listed.sort(key=lambda item: str(item.get("taken_at")), reverse=True)
     print_snapshots(listed, Output(as_json=as_json))
 
 
