@@ -261,6 +261,16 @@ async def bring_measurement_forward(session: AsyncSession, backup_id: UUID, due_
     )
 
 
+async def bring_discovery_forward(session: AsyncSession, owner_id: UUID, due_at: datetime) -> None:
+    """Look through the owner's folder at this time at the latest."""
+    await session.execute(
+        update(OwnerSpace)
+        .where(OwnerSpace.owner_id == owner_id, OwnerSpace.discover_due_at > due_at)
+        .values(discover_due_at=due_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def claim_measurement(session: AsyncSession, now: datetime, lease_until: datetime) -> AnyRow | None:
     """One backup whose measurement is due, leased so that nobody else measures it meanwhile."""
     due = (

@@ -18,12 +18,15 @@ from catalog.domain.habit import overdue_at
 from catalog.domain.layout import Folder, classify, display_name
 from catalog.domain.lifecycle import State
 from catalog.domain.snapshots import Kind, SeenSnapshot, Status, added_bytes, status_of
+from catalog.errors import StoreUnavailable
 from catalog.models import Backup, Snapshot, StorageMeasurement
 from catalog.ports import Location
 from catalog.settings import Settings
 
-LEASE = timedelta(minutes=30)
-"""How long a measurement may take before somebody else takes it over."""
+LEASE = timedelta(minutes=5)
+"""How long a measurement may take before somebody else begins it again; both may finish."""
+TRY_AGAIN = timedelta(seconds=15)
+"""After the store did not answer."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,12 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
             return 0
         verified = await _verified_objects(session, claimed.backup_id)
     location = adapters.issuer.location(claimed.prefix)
-    listing = await _list_repository(adapters, location, claimed.repository, verified)
+    try:
+        listing = await _list_repository(adapters, location, claimed.repository, verified)
+    except StoreUnavailable:
+        async with database.transaction() as session:
+            await queries.bring_measurement_forward(session, claimed.backup_id, now + TRY_AGAIN)
+        raise
     async with database.transaction() as session:
         await _record(session, settings, claimed.backup_id, listing, measured_at=now, lease_until=lease_until)
     return 1
@@ -63,15 +71,26 @@ async def discover_due_owner(database: Database, adapters: Adapters, settings: S
         if claimed is None:
             return 0
         known = set(await session.scalars(select(Backup.repository).where(Backup.owner_id == claimed.owner_id)))
-    location = adapters.issuer.location(claimed.prefix)
+    try:
+        await _discover(database, adapters, claimed.owner_id, claimed.prefix, known, now)
+    except StoreUnavailable:
+        async with database.transaction() as session:
+            await queries.bring_discovery_forward(session, claimed.owner_id, now + TRY_AGAIN)
+        raise
+    return 1
+
+
+async def _discover(
+    database: Database, adapters: Adapters, owner_id: UUID, prefix: str, known: set[str], now: datetime
+) -> None:
+    location = adapters.issuer.location(prefix)
     for repository in await adapters.store.list_folders(location):
         if repository in known:
             continue
         config = await adapters.store.find(location, f"{repository}/{Folder.CONFIG}")
         if config is not None:
             async with database.transaction() as session:
-                await _register_found(session, claimed.owner_id, repository, config.modified_at, now)
-    return 1
+                await _register_found(session, owner_id, repository, config.modified_at, now)
 
 
 async def _list_repository(

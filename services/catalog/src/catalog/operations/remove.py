@@ -11,10 +11,13 @@ from catalog import queries
 from catalog.adapters import Adapters
 from catalog.domain.layout import Folder
 from catalog.domain.lifecycle import State, Trigger
+from catalog.errors import StoreUnavailable
 from catalog.models import Backup, StorageMeasurement
 from catalog.settings import Settings
 
 LEASE = timedelta(minutes=30)
+TRY_AGAIN = timedelta(seconds=15)
+"""After the store did not answer."""
 
 
 async def begin_due_removal(database: Database, settings: Settings, now: datetime) -> int:
@@ -46,8 +49,25 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
         claimed = await queries.claim_deletion(session, now, State.REMOVING, now + LEASE)
     if claimed is None:
         return 0
-    location = adapters.issuer.location(claimed.prefix)
-    folder = f"{claimed.repository}/"
+    try:
+        is_empty = await _empty(adapters, claimed.prefix, claimed.repository)
+    except StoreUnavailable:
+        async with database.transaction() as session:
+            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now + TRY_AGAIN
+        raise
+    async with database.transaction() as session:
+        if not is_empty:
+            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now
+            return 1
+        if await queries.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
+            await _record_gone(session, await session.get_one(Backup, claimed.backup_id), now)
+    return 1
+
+
+async def _empty(adapters: Adapters, prefix: str, repository: str) -> bool:
+    """Remove all objects of a repository; False when there were new ones at the end."""
+    location = adapters.issuer.location(prefix)
+    folder = f"{repository}/"
     late: list[str] = []
     async for page in adapters.store.list_objects(location, folder):
         names = [folder + item.name for item in page]
@@ -55,14 +75,7 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
         late += kept
         await adapters.store.remove(location, [name for name in names if name not in set(kept)])
     await adapters.store.remove(location, late)
-    left = [item async for page in adapters.store.list_objects(location, folder) for item in page]
-    async with database.transaction() as session:
-        if left:
-            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now
-            return 1
-        if await queries.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
-            await _record_gone(session, await session.get_one(Backup, claimed.backup_id), now)
-    return 1
+    return not [item async for page in adapters.store.list_objects(location, folder) for item in page]
 
 
 def _goes_last(name: str) -> bool:
