@@ -1,5 +1,6 @@
 """A machine of an owner's: the real `space` command with a configuration, a home and a clock of its own."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -44,8 +45,10 @@ class Done:
 class Device:
     """One machine with the `space` command."""
 
-    def __init__(self, origin: str, folder: Path, restic: str) -> None:
+    def __init__(self, origin: str, folder: Path, restic: str, through: Sequence[str] = ()) -> None:
+        """``through`` is a command that runs the command given to it."""
         self.origin = origin
+        self._through = through
         self.folder = folder
         self.restic = restic
         self.config = folder / "config"
@@ -64,8 +67,18 @@ class Device:
             "SPACE_ORIGIN": self.origin,
         }
 
+    @property
+    def without_privileges(self) -> "Device":
+        """The same machine, where also root may read only what a file's mode allows."""
+        if os.geteuid() != 0:
+            return self
+        lost = "-dac_override,-dac_read_search"
+        through = ("setpriv", f"--inh-caps={lost}", f"--bounding-set={lost}", "--")
+        return Device(self.origin, self.folder, self.restic, through)
+
     def password_file(self, password: str) -> Path:
-        file = self.folder / f"password-{password}"
+        """A file that holds it, whose name says nothing."""
+        file = self.folder / f"password-{hashlib.sha256(password.encode()).hexdigest()[:8]}"
         file.write_text(password + "\n")
         return file
 
@@ -78,7 +91,7 @@ class Device:
     def begin(self, *arguments: str | os.PathLike[str], **environment: str) -> subprocess.Popen[str]:
         """Start the command and go on without it; `finish` it."""
         return subprocess.Popen(
-            [SPACE, *arguments],
+            [*self._through, SPACE, *arguments],
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -45,8 +45,8 @@ def fill(folder: Path, *, files: int = 12, size_bytes: int = 20_000, seed: int =
 
 
 def sum_of_files(folder: Path) -> int:
-    """Bytes of all regular files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all regular files below a folder; a name that begins with a dot is no object of the store."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def _entry(path: Path) -> Entry:

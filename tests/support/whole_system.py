@@ -36,10 +36,7 @@ class WholeSystem:
     """Everything that `make run` starts, in a folder of its own."""
 
     def __init__(self, home: Path, *, processes: bool = False, **settings: str) -> None:
-        taken: set[int] = set()
-        for _ in range(2):
-            taken.add(ports.pick(taken))
-        origin, store = taken
+        origin, store = ports.pick(), ports.pick()
         self.system = System(
             Options(home=home, origin_port=origin, store_port=store, fast=True, processes=processes, settings=settings)
         )
@@ -99,11 +96,17 @@ class WholeSystem:
     @contextlib.contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """This server answers nobody for a while, and keeps its connections."""
-        self.signal(name, signal.SIGSTOP)
+        self.freeze(name)
         try:
             yield
         finally:
-            self.signal(name, signal.SIGCONT)
+            self.thaw(name)
+
+    def freeze(self, name: str) -> None:
+        self.signal(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.signal(name, signal.SIGCONT)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         os.killpg(self.system.servers[name].child.pid, number)
@@ -133,6 +136,11 @@ class WholeSystem:
                 await connection.close()
 
         return asyncio.run(run())
+
+    def unsent_messages(self, service: str) -> int:
+        """How many events wait in a service's outbox."""
+        (row,) = self.sql(service, "SELECT count(*) AS waiting FROM outbox")
+        return int(row["waiting"])
 
     def measure_now(self, backup_id: str) -> None:
         """Let the time of a backup's next measurement come, and wait until it is over."""

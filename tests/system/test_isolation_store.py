@@ -307,7 +307,7 @@ def test_a_revoked_key_is_refused_within_six_seconds(kept: Kept, writer: S3, unt
     ("restriction", "code", "words"),
     [
         ("arrears", "AccessDenied", "Due to your account is arrears, it is unavailable until you recharge."),
-        ("over_limit", "QuotaExceeded", "Your backup storage is full. Raise your limit or delete a backup"),
+        ("over_limit", "AccessDenied", "Your backup storage is full. Raise your limit or delete a backup"),
     ],
 )
 def test_an_owner_who_may_not_write_still_reads_deletes_and_restores(
