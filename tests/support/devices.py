@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,17 +82,21 @@ class Device:
         file.write_text(password + "\n")
         return file
 
-    def space(self, *arguments: str | os.PathLike[str], expect: int = 0, **environment: str) -> Done:
+    def space(
+        self, *arguments: str | os.PathLike[str], expect: int = 0, environment: Mapping[str, str] | None = None
+    ) -> Done:
         """Run the command to its end; any other exit code than the expected one fails the test with what was said."""
-        done = self.finish(self.begin(*arguments, **environment))
+        done = self.finish(self.begin(*arguments, environment=environment))
         assert done.exit_code == expect, str(done)
         return done
 
-    def begin(self, *arguments: str | os.PathLike[str], **environment: str) -> subprocess.Popen[str]:
+    def begin(
+        self, *arguments: str | os.PathLike[str], environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start the command and go on without it; `finish` it."""
         return subprocess.Popen(
             [*self._through, SPACE, *arguments],
-            env=self.environment | environment,
+            env=self.environment | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -107,13 +111,13 @@ class Device:
         except subprocess.TimeoutExpired:
             running.kill()
             out, err = running.communicate()
-            raise AssertionError(f"{running.args} did not end within {seconds} s: {out}\n{err}") from None
+            raise AssertionError(f"{running.args!r} did not end within {seconds} s: {out}\n{err}") from None
         assert isinstance(running.args, list)
         return Done(running.args, running.returncode, out, err)
 
-    def at_terminal(self, *arguments: str | os.PathLike[str], **environment: str) -> Terminal:
+    def at_terminal(self, *arguments: str | os.PathLike[str]) -> Terminal:
         """The command with a person before it."""
-        return Terminal([SPACE, *arguments], self.environment | environment, self.folder)
+        return Terminal([SPACE, *arguments], self.environment, self.folder)
 
     def back_up(self, path: Path, name: str, password: str, *more: str, expect: int = 0) -> dict[str, Any]:
         done = self.space(

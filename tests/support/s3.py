@@ -68,7 +68,7 @@ class S3:
         self._clock_off_seconds = clock_off_seconds
 
     def get(self, target: str, **headers: str) -> Answer:
-        return self.send("GET", target, **headers)
+        return self.send("GET", target, b"", **headers)
 
     def put(self, target: str, body: bytes = b"x", **headers: str) -> Answer:
         return self.send("PUT", target, body, **headers)

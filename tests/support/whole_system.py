@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,10 +35,12 @@ def eventually(ask: Callable[[], ResultT], seconds: float = 30, every: float = 0
 class WholeSystem:
     """Everything that `make run` starts, in a folder of its own."""
 
-    def __init__(self, home: Path, *, processes: bool = False, **settings: str) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None, *, processes: bool = False) -> None:
         origin, store = ports.pick(), ports.pick()
         self.system = System(
-            Options(home=home, origin_port=origin, store_port=store, fast=True, processes=processes, settings=settings)
+            Options(
+                home=home, origin_port=origin, store_port=store, fast=True, processes=processes, settings=settings or {}
+            )
         )
         self._environments: dict[str, Any] = {}
 

@@ -32,7 +32,7 @@ def restic_path() -> str:
 
 @pytest.fixture(scope="session")
 def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
-    whole = WholeSystem(tmp_path_factory.mktemp("system"), **SETTINGS)
+    whole = WholeSystem(tmp_path_factory.mktemp("system"), SETTINGS)
     whole.start()
     yield whole
     whole.stop()

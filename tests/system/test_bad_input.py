@@ -17,7 +17,7 @@ TINY_FILES = 50_000
 TINY_FILES_SECONDS = 120
 
 
-def test_what_cannot_be_backed_up_is_said_before_anything_is_registered(alice: Device, tmp_path: Path):
+def test_what_cannot_be_backed_up_is_said_before_anything_is_registered(alice: Device, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     loop = tmp_path / "loop"
@@ -36,7 +36,7 @@ def test_what_cannot_be_backed_up_is_said_before_anything_is_registered(alice: D
 )
 def test_an_empty_or_lost_password_is_refused_before_anything_is_registered(
     alice: Device, tmp_path: Path, content: str | None, code: str
-):
+) -> None:
     file = tmp_path / "password"
     if content is not None:
         file.write_text(content)
@@ -48,7 +48,7 @@ def test_an_empty_or_lost_password_is_refused_before_anything_is_registered(
     assert alice.space("backups", "--json").json == []
 
 
-def test_a_restore_does_not_touch_a_folder_that_holds_something(kept: Kept, tmp_path: Path):
+def test_a_restore_does_not_touch_a_folder_that_holds_something(kept: Kept, tmp_path: Path) -> None:
     target = tmp_path / "full"
     target.mkdir()
     (target / "mine").write_text("mine")
@@ -64,7 +64,7 @@ def test_a_restore_does_not_touch_a_folder_that_holds_something(kept: Kept, tmp_
 
 def test_names_that_only_a_file_system_can_love_come_back_as_they_were(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     source = tmp_path / "-- odd \n folder 🎉 [a-z]*"
     source.mkdir()
     names = [
@@ -125,7 +125,7 @@ def contents_without(folder: Path, pipe: str) -> dict[str, object]:
         os.utime(folder, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
 
 
-def test_an_empty_folder_and_a_single_file_can_be_backed_up(alice: Device, tmp_path: Path):
+def test_an_empty_folder_and_a_single_file_can_be_backed_up(alice: Device, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "one.txt").write_text("one")
     assert alice.back_up(tmp_path / "empty", "empty", PASSWORD)["files"] == 0
@@ -136,7 +136,7 @@ def test_an_empty_folder_and_a_single_file_can_be_backed_up(alice: Device, tmp_p
     assert contents(tmp_path / "single") == {"one.txt": contents(tmp_path)["one.txt"]}
 
 
-def test_a_file_that_may_not_be_read_is_named_and_the_rest_is_kept(alice: Device, tmp_path: Path):
+def test_a_file_that_may_not_be_read_is_named_and_the_rest_is_kept(alice: Device, tmp_path: Path) -> None:
     source = fill(tmp_path / "photos", files=3)
     locked = source / "folder 1" / "file-1.bin"
     locked.chmod(0o000)
@@ -153,7 +153,7 @@ def test_a_file_that_may_not_be_read_is_named_and_the_rest_is_kept(alice: Device
 
 def test_files_that_change_and_vanish_while_they_are_read_do_not_spoil_the_others(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=6)
     for number in range(40):
         (source / f"large-{number:02}").write_bytes(os.urandom(2**21))
@@ -185,7 +185,7 @@ def test_files_that_change_and_vanish_while_they_are_read_do_not_spoil_the_other
     assert contents(tmp_path / "after") == contents(source)
 
 
-def test_fifty_thousand_tiny_files_come_back_in_bounded_time(alice: Device, tmp_path: Path):
+def test_fifty_thousand_tiny_files_come_back_in_bounded_time(alice: Device, tmp_path: Path) -> None:
     source = tmp_path / "tiny"
     for folder in range(100):
         (source / f"{folder:02}").mkdir(parents=True)

@@ -10,7 +10,7 @@ from tests.support.whole_system import WholeSystem, eventually
 from tests.system.conftest import PASSWORD
 
 
-def test_a_deletion_is_undone_within_its_grace_of_72_hours(alice: Device, tmp_path: Path):
+def test_a_deletion_is_undone_within_its_grace_of_72_hours(alice: Device, tmp_path: Path) -> None:
     source = fill(tmp_path / "photos", files=3)
     alice.back_up(source, "photos", PASSWORD)
 
@@ -34,7 +34,7 @@ def test_a_deletion_is_undone_within_its_grace_of_72_hours(alice: Device, tmp_pa
 
 def test_after_the_grace_the_objects_are_gone_and_everybody_is_told(
     whole: WholeSystem, alice: Device, tap: Tap, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     alice.back_up(source, "photos", PASSWORD)
     alice.back_up(fill(tmp_path / "music", files=3, seed=2), "music", PASSWORD)

@@ -44,7 +44,7 @@ def discover(device: Device) -> None:
 @pytest.mark.parametrize("backup_id", ["", f"-{uuid4()}"], ids=["plain name", "name with an id"])
 def test_a_repository_that_only_restic_made_is_found_and_can_be_restored(
     whole: WholeSystem, alice: Device, tap: Tap, tmp_path: Path, backup_id: str
-):
+) -> None:
     source = fill(tmp_path / "documents", files=3)
     eventually(lambda: whole.sql("catalog", "SELECT 1 FROM owner_spaces WHERE owner_id = $1", alice.owner_id))
     alice.back_up(fill(tmp_path / "other", files=1), "other", PASSWORD)
@@ -103,7 +103,7 @@ def empty_catalog(whole: WholeSystem) -> Iterator[None]:
 
 def test_a_catalog_that_lost_its_database_is_rebuilt_from_the_store(
     whole: WholeSystem, alice: Device, tmp_path: Path, request: pytest.FixtureRequest
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     first = alice.back_up(source, "photos", PASSWORD)
     before = contents(source)

@@ -53,7 +53,7 @@ def issued_keys(whole: WholeSystem, owner_id: str, access: str) -> int:
 
 def test_keys_that_expire_in_the_middle_are_renewed_and_the_work_is_finished(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "large", files=3)
     for number in range(4):
         (source / f"part {number}").write_bytes(os.urandom(16 * 2**20))
@@ -90,7 +90,7 @@ def identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Identity:
 @pytest.mark.parametrize("seconds", CLOCKS.values(), ids=CLOCKS.keys())
 def test_a_client_whose_clock_is_wrong_signs_in_backs_up_and_restores(
     whole: WholeSystem, tmp_path: Path, restic_path: str, seconds: int
-):
+) -> None:
     shifted = tmp_path / "shifted"
     shifted.mkdir()
     (shifted / "sitecustomize.py").write_text(
@@ -99,17 +99,19 @@ def test_a_client_whose_clock_is_wrong_signs_in_backs_up_and_restores(
     device = Device(whole.origin, tmp_path / "machine", restic_path)
     clock = {"PYTHONPATH": str(shifted)}
     name = f"clock{seconds % 1000}@olares.com"
-    device.space("login", "--name", name, **clock)
+    device.space("login", "--name", name, environment=clock)
     kept_until = device.session()["access_expires_at"]
     assert abs(kept_until - time.time() - 600 - seconds) < 60, "the clock was not wrong"
     source = fill(tmp_path / "photos", files=2)
     password = device.password_file(PASSWORD)
-    done = device.space("backup", source, "--name", "photos", "--password-file", password, "--json", **clock)
+    done = device.space("backup", source, "--name", "photos", "--password-file", password, "--json", environment=clock)
     assert done.json["status"] == "successful"
     backup = device.backup("photos")
     assert abs(_seconds_ago(backup["created_at"])) < 120
     assert abs(_seconds_ago(backup["latest_snapshot_at"])) < 120
-    device.space("restore", "--backup", "photos", "--to", tmp_path / "back", "--password-file", password, **clock)
+    device.space(
+        "restore", "--backup", "photos", "--to", tmp_path / "back", "--password-file", password, environment=clock
+    )
     assert contents(tmp_path / "back") == contents(source)
 
 
@@ -120,7 +122,7 @@ def _seconds_ago(instant: str) -> float:
 @pytest.mark.parametrize("seconds", CLOCKS.values(), ids=CLOCKS.keys())
 def test_a_proof_of_another_time_is_refused_and_says_how_far_off_it_is(
     whole: WholeSystem, identity: Identity, seconds: int
-):
+) -> None:
     with httpx.Client(base_url=f"{whole.origin}/api/v1", trust_env=False) as client:
         nonce = client.post("/auth/nonces", json={}).raise_for_status().json()
         issued_at = datetime.fromisoformat(nonce["issued_at"]) + timedelta(seconds=seconds)
@@ -132,7 +134,7 @@ def test_a_proof_of_another_time_is_refused_and_says_how_far_off_it_is(
         assert re.search(rf"(10|9) minutes.* {direction} ours", answer.json()["detail"])
 
 
-def test_the_store_bears_a_clock_that_is_ten_minutes_off_and_no_more(whole: WholeSystem, kept: Kept):
+def test_the_store_bears_a_clock_that_is_ten_minutes_off_and_no_more(whole: WholeSystem, kept: Kept) -> None:
     with kept.device.api() as api:
         body = {"backup_id": kept.backup["backup_id"], "scope": "read"}
         key = Key.of(api.post("/storage-keys", json=body).raise_for_status().json())
@@ -146,7 +148,7 @@ def test_the_store_bears_a_clock_that_is_ten_minutes_off_and_no_more(whole: Whol
 @pytest.mark.parametrize("seconds_between", [0.0, 0.7, 1.4])
 def test_two_machines_that_begin_the_same_backup_at_once_both_end_with_a_snapshot_that_opens(
     whole: WholeSystem, alice: Device, tmp_path: Path, restic_path: str, seconds_between: float
-):
+) -> None:
     source = fill(tmp_path / "photos", files=6, size_bytes=200_000)
     other = Device(whole.origin, tmp_path / "other", restic_path)
     shutil.copytree(alice.config, other.config)

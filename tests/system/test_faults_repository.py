@@ -24,7 +24,7 @@ def ticket_for(device: Device, **about: str) -> tuple[int, dict[str, Any]]:
 
 def test_a_repository_that_is_gone_is_missing_in_the_list_and_a_restore_says_so(
     whole: WholeSystem, alice: Device, tap: Tap, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     made = alice.back_up(source, "photos", PASSWORD)
     backup = alice.backup("photos")
@@ -64,7 +64,7 @@ def test_a_repository_that_is_gone_is_missing_in_the_list_and_a_restore_says_so(
 
 def test_a_snapshot_that_was_cut_short_is_damaged_and_the_older_one_is_still_restored(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     first = alice.back_up(source, "photos", PASSWORD)
     before = contents(source)
@@ -92,7 +92,7 @@ def test_a_snapshot_that_was_cut_short_is_damaged_and_the_older_one_is_still_res
 
 def test_a_restore_from_spoiled_data_fails_aloud_and_keeps_what_is_intact(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     alice.back_up(source, "photos", PASSWORD)
     alice.restore("photos", tmp_path / "intact", PASSWORD)

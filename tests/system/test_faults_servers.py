@@ -1,6 +1,7 @@
 """Servers that are killed while owners back up: nothing is lost, nothing is believed that is not so."""
 
 import asyncio
+import functools
 import os
 import random
 import subprocess
@@ -49,6 +50,10 @@ def in_the_middle(whole: WholeSystem, device: Device, source: Path, name: str) -
     return running
 
 
+def nothing_unsent(whole: WholeSystem, service: str) -> bool:
+    return whole.unsent_messages(service) == 0
+
+
 def _arrived(store: Path) -> int:
     """Bytes in the store; unfinished uploads, which may vanish while one looks, are no part of it."""
     try:
@@ -73,7 +78,7 @@ def assert_all_is_well(whole: WholeSystem, device: Device, source: Path, name: s
 @pytest.mark.parametrize("killed", ["services", "postgres", "vault", "caddy"])
 def test_a_backup_goes_on_when_a_server_is_killed_in_the_middle(
     whole: WholeSystem, alice: Device, tmp_path: Path, large: Path, killed: str
-):
+) -> None:
     running = in_the_middle(whole, alice, large, "large")
     if killed == "vault":
         whole.kill("vault")
@@ -90,7 +95,7 @@ def test_a_backup_goes_on_when_a_server_is_killed_in_the_middle(
 
 def test_a_backup_that_was_killed_itself_goes_on_from_what_was_uploaded(
     whole: WholeSystem, alice: Device, tmp_path: Path, large: Path
-):
+) -> None:
     running = in_the_middle(whole, alice, large, "large")
     os.killpg(running.pid, 9)
     alice.finish(running)
@@ -116,7 +121,7 @@ def _is_restic_of(cmdline: Path, source: Path) -> bool:
 
 def test_while_the_broker_is_down_everything_works_and_nothing_is_lost(
     whole: WholeSystem, new_device: NewDevice, tap: Tap, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     with whole.down("rabbitmq"):
         carol = new_device("carol")
@@ -131,7 +136,7 @@ def test_while_the_broker_is_down_everything_works_and_nothing_is_lost(
     eventually(lambda: tap.of("catalog.snapshot.recorded.v1", restic_id=made["restic_id"]), 60)
     eventually(lambda: tap.of("restore.completed.v1", restore_id=report["restore_id"]), 60)
     for service in SERVICES:
-        eventually(lambda service=service: whole.unsent_messages(service) == 0, 60)
+        eventually(functools.partial(nothing_unsent, whole, service), 60)
         with whole.internal(service, "operator") as operator:
             assert operator.get("/internal/dead-letters").raise_for_status().json() == []
     # The restore's end has reached the catalog, which has ended its keys.
@@ -139,7 +144,7 @@ def test_while_the_broker_is_down_everything_works_and_nothing_is_lost(
     eventually(lambda: not whole.sql("catalog", live, report["restore_id"]), 60)
 
 
-def test_an_answer_is_only_given_for_what_a_restart_keeps(whole: WholeSystem, alice: Device):
+def test_an_answer_is_only_given_for_what_a_restart_keeps(whole: WholeSystem, alice: Device) -> None:
     with alice.api() as api:
         for round_ in range(3):
             answered = []
@@ -163,7 +168,7 @@ def scattered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]
 
 def test_killing_one_process_of_a_service_after_another_loses_nothing(
     scattered: WholeSystem, tmp_path: Path, restic_path: str
-):
+) -> None:
     device = Device(scattered.origin, tmp_path / "machine", restic_path)
     device.space("login", "--name", "dora@olares.com")
     source = fill(tmp_path / "photos", files=3)
@@ -191,12 +196,12 @@ def test_killing_one_process_of_a_service_after_another_loses_nothing(
     device.restore("photos", tmp_path / "back", PASSWORD)
     assert contents(tmp_path / "back") == contents(source)
     for service in SERVICES:
-        eventually(lambda service=service: scattered.unsent_messages(service) == 0, 60)
+        eventually(functools.partial(nothing_unsent, scattered, service), 60)
         with scattered.internal(service, "operator") as operator:
             assert operator.get("/internal/dead-letters").raise_for_status().json() == []
 
 
-def test_a_server_that_is_away_is_a_503_with_a_hint_and_not_a_lie(whole: WholeSystem, alice: Device):
+def test_a_server_that_is_away_is_a_503_with_a_hint_and_not_a_lie(whole: WholeSystem, alice: Device) -> None:
     token = alice.token()
     with whole.down("postgres"), alice.api(token) as api:
         answer = api.get("/backups")

@@ -19,7 +19,7 @@ PATIENCE = {"SPACE_STORE_TIMEOUT": "6"}
 
 def test_a_store_that_is_down_is_said_so_and_the_next_run_goes_on(
     whole: WholeSystem, alice: Device, kept: Kept, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     made = alice.back_up(source, "photos", PASSWORD)
     password = ("--password-file", alice.password_file(PASSWORD), "--json")
@@ -29,7 +29,7 @@ def test_a_store_that_is_down_is_said_so_and_the_next_run_goes_on(
         "a restore": (kept.device, ("restore", "--backup", "photos", "--to", tmp_path / "back", *password)),
     }
     with whole.down("vault"):
-        running = {name: device.begin(*command, **PATIENCE) for name, (device, command) in commands.items()}
+        running = {name: device.begin(*command, environment=PATIENCE) for name, (device, command) in commands.items()}
         # The service itself is up, and says for how long to wait.
         with kept.device.api() as api:
             answer = api.get(f"/backups/{kept.backup['backup_id']}/key-files")
@@ -51,7 +51,7 @@ def test_a_store_that_is_down_is_said_so_and_the_next_run_goes_on(
 
 def test_what_could_not_be_measured_while_the_store_was_down_is_measured_soon_after(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     alice.back_up(fill(tmp_path / "photos", files=1), "photos", PASSWORD)
     backup = alice.backup("photos")
     with whole.down("vault"):
@@ -81,7 +81,9 @@ def test_what_could_not_be_measured_while_the_store_was_down_is_measured_soon_af
     eventually(lambda: whole.sql("catalog", soon, alice.owner_id), 60)
 
 
-def test_a_store_that_stands_still_for_a_while_only_costs_time(whole: WholeSystem, alice: Device, tmp_path: Path):
+def test_a_store_that_stands_still_for_a_while_only_costs_time(
+    whole: WholeSystem, alice: Device, tmp_path: Path
+) -> None:
     source = fill(tmp_path / "photos", files=24, size_bytes=2_000_000)
     alice.back_up(fill(tmp_path / "first", files=1), "photos", PASSWORD)
     command = ("--name", "photos", "--moved", "--password-file", alice.password_file(PASSWORD), "--json")
@@ -112,7 +114,7 @@ def limit_files(whole: WholeSystem) -> Iterator[Callable[[int], None]]:
 
 def test_a_full_store_is_said_so_nothing_is_half_registered_and_the_next_run_goes_on(
     whole: WholeSystem, alice: Device, tmp_path: Path, limit_files: Callable[[int], None]
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     first = alice.back_up(source, "photos", PASSWORD)
     (source / "large").write_bytes(os.urandom(4 * 2**20))
@@ -121,7 +123,7 @@ def test_a_full_store_is_said_so_nothing_is_half_registered_and_the_next_run_goe
 
     began = time.monotonic()
     # rclone does not tell its clients what is wrong with its disk; its log does.
-    done = alice.space(*command, expect=7, **PATIENCE)
+    done = alice.space(*command, expect=7, environment=PATIENCE)
 
     assert time.monotonic() - began < 60
     assert done.error["code"] == "store_unreachable"

@@ -4,7 +4,7 @@ import importlib
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -75,7 +75,7 @@ def things(_keep: Kept) -> dict[str, str]:
 @pytest.fixture
 def documents(whole: WholeSystem) -> dict[Operation, dict[str, Any]]:
     """Every operation of every service's document at the origin."""
-    found = {}
+    found: dict[Operation, dict[str, Any]] = {}
     for service in SERVICES:
         document = httpx.get(f"{whole.origin}/api/v1/openapi/{service}.json", trust_env=False).raise_for_status().json()
         for path, operations in document["paths"].items():
@@ -139,7 +139,7 @@ def sign(whole: WholeSystem, device: Device, key: OKPKey, typ: str = TOKEN_TYPE,
     return jwt.encode(header, payload, key, algorithms=[ALGORITHM])
 
 
-def test_the_documents_hold_what_this_test_knows(documents: dict[Operation, Any], things: dict[str, str]):
+def test_the_documents_hold_what_this_test_knows(documents: dict[Operation, Any], things: dict[str, str]) -> None:
     assert len(documents) >= 35
     assert documents.keys() >= PUBLIC | ABOUT_NOBODYS_THING
     parameters = {
@@ -151,7 +151,7 @@ def test_the_documents_hold_what_this_test_knows(documents: dict[Operation, Any]
 
 def test_another_owner_finds_nothing_at_any_path(
     whole: WholeSystem, documents: dict[Operation, Any], things: dict[str, str], bob: Device, kept: Kept
-):
+) -> None:
     token = bob.token()
     nothings = {name: "A" * 20 if name == "access_key_id" else str(uuid4()) for name in things}
     for operation in documents.keys() - PUBLIC:
@@ -174,7 +174,7 @@ def test_another_owner_finds_nothing_at_any_path(
 
 def test_lists_do_not_show_another_owners_things_whatever_is_asked_for(
     whole: WholeSystem, things: dict[str, str], bob: Device
-):
+) -> None:
     with bob.api() as api:
         for path in (
             f"/backups?terminus_id={things['terminus_id']}",
@@ -188,7 +188,7 @@ def test_lists_do_not_show_another_owners_things_whatever_is_asked_for(
 
 def test_without_a_token_only_what_is_listed_as_public_answers(
     whole: WholeSystem, documents: dict[Operation, Any], things: dict[str, str]
-):
+) -> None:
     for operation, document in documents.items():
         answer = ask(whole, operation, things, None)
         if operation in PUBLIC:
@@ -222,14 +222,14 @@ def test_a_token_that_is_not_good_opens_nothing(
     signing_key: OKPKey,
     fault: str,
     code: str,
-):
+) -> None:
     device, now = kept.device, int(time.time())
-    own = OKPKey.generate_key("Ed25519", {"kid": signing_key.kid, "use": "sig"})
+    own = OKPKey.generate_key("Ed25519", {"kid": str(signing_key.kid), "use": "sig"})
     other = OKPKey.generate_key("Ed25519", {"kid": "unknown", "use": "sig"})
     good = sign(whole, device, signing_key)
     assert httpx.get(f"{whole.origin}/api/v1/me", headers={"Authorization": f"Bearer {good}"}).status_code == 200
     head, payload, _ = good.split(".")
-    token = {
+    tokens: dict[str, Callable[[], str]] = {
         "expired": lambda: sign(whole, device, signing_key, iat=now - 700, exp=now - 60),
         "forged": lambda: sign(whole, device, own),
         "foreign key": lambda: sign(whole, device, other),
@@ -240,17 +240,18 @@ def test_a_token_that_is_not_good_opens_nothing(
         "not yet": lambda: sign(whole, device, signing_key, nbf=now + 600),
         "refresh token": lambda: str(device.session()["refresh_token"]),
         "garbage": lambda: "garbage",
-    }[fault]()
+    }
+    token = tokens[fault]()
     for operation in documents.keys() - PUBLIC:
         answer = ask(whole, operation, things, token)
         assert (answer.status_code, answer.json()["code"]) == (401, code), (operation, answer.text)
 
 
-def test_a_narrow_api_token_does_no_more_than_it_says(whole: WholeSystem, kept: Kept, things: dict[str, str]):
+def test_a_narrow_api_token_does_no_more_than_it_says(whole: WholeSystem, kept: Kept, things: dict[str, str]) -> None:
     created = kept.device.space("token", "create", "reader", "--scope", "backups:read", "--json").json
     narrow = {"SPACE_API_TOKEN": created["token"]}
-    assert [item["name"] for item in kept.device.space("backups", "--json", **narrow).json] == ["photos"]
-    refused = kept.device.space("delete", "photos", "--yes", "--json", expect=6, **narrow).error
+    assert [item["name"] for item in kept.device.space("backups", "--json", environment=narrow).json] == ["photos"]
+    refused = kept.device.space("delete", "photos", "--yes", "--json", expect=6, environment=narrow).error
     assert refused["code"] == "scope_missing"
     exchanged = httpx.post(f"{whole.origin}/api/v1/auth/exchange", json={"api_token": created["token"]}).json()
     token = exchanged["access_token"]
@@ -271,7 +272,7 @@ def test_a_narrow_api_token_does_no_more_than_it_says(whole: WholeSystem, kept: 
     assert gone.status_code == 401
 
 
-def test_a_session_that_was_ended_cannot_be_refreshed(whole: WholeSystem, alice: Device):
+def test_a_session_that_was_ended_cannot_be_refreshed(whole: WholeSystem, alice: Device) -> None:
     refresh_token = alice.session()["refresh_token"]
     alice.space("logout")
     answer = httpx.post(f"{whole.origin}/api/v1/auth/refresh", json={"refresh_token": refresh_token}, trust_env=False)
@@ -289,7 +290,7 @@ def internal_paths() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("credential", ["none", "operator", "gate"])
-def test_every_internal_path_is_nothing_at_the_origin(whole: WholeSystem, credential: str):
+def test_every_internal_path_is_nothing_at_the_origin(whole: WholeSystem, credential: str) -> None:
     paths = set(internal_paths())
     assert {path for _, path in paths} >= {
         "/internal/store/gate",
@@ -311,7 +312,7 @@ def test_every_internal_path_is_nothing_at_the_origin(whole: WholeSystem, creden
             assert method == "HEAD" or answer.json()["code"] == "path_not_found"
 
 
-def test_no_spelling_of_an_internal_path_gets_through_the_edge(whole: WholeSystem):
+def test_no_spelling_of_an_internal_path_gets_through_the_edge(whole: WholeSystem) -> None:
     address = urlsplit(whole.origin)
     credential = whole.system.credential("catalog", "vault")
     for target in (
@@ -351,7 +352,7 @@ def test_no_spelling_of_an_internal_path_gets_through_the_edge(whole: WholeSyste
             assert b"# HELP" not in answer
 
 
-def test_the_public_listeners_know_no_internal_path_and_the_internal_ones_no_stranger(whole: WholeSystem):
+def test_the_public_listeners_know_no_internal_path_and_the_internal_ones_no_stranger(whole: WholeSystem) -> None:
     for method, path in set(internal_paths()):
         for name in SERVICES:
             public = httpx.request(method, whole.system.api_url(name) + path, trust_env=False)
@@ -376,7 +377,7 @@ def test_the_public_listeners_know_no_internal_path_and_the_internal_ones_no_str
             assert answer.status_code == 401, (name, answer.text)
 
 
-def test_a_ticket_works_once_and_a_forged_or_expired_one_not_at_all(whole: WholeSystem, kept: Kept):
+def test_a_ticket_works_once_and_a_forged_or_expired_one_not_at_all(whole: WholeSystem, kept: Kept) -> None:
     issued, late = kept.ticket(), kept.ticket()
 
     def redeem(ticket: str, secret: str) -> tuple[int, str]:

@@ -106,7 +106,7 @@ def rows(whole: WholeSystem, service: str) -> Iterator[tuple[str, bytes]]:
 
 def test_no_secret_is_in_any_log_database_message_or_command_line(
     whole: WholeSystem, new_device: NewDevice, tap: Tap, tmp_path: Path
-):
+) -> None:
     device = new_device("eve")
     command_lines: set[bytes] = set()
     with _watched(command_lines):
@@ -129,7 +129,7 @@ def test_no_secret_is_in_any_log_database_message_or_command_line(
                 assert form not in content, f"{what} is in {place}: {content[:300]!r}"
 
 
-def test_files_with_secrets_are_private_to_their_user(whole: WholeSystem, alice: Device):
+def test_files_with_secrets_are_private_to_their_user(whole: WholeSystem, alice: Device) -> None:
     state = whole.system.state
     assert state.stat().st_mode & 0o077 == 0
     own = [path for path in state.rglob("*") if path.name in OWN]

@@ -72,7 +72,9 @@ def an_object(folder: Path, kind: str) -> tuple[str, bytes]:
     return str(path.relative_to(folder)), path.read_bytes()
 
 
-def test_a_key_reads_lists_and_writes_where_it_is_meant_to(reader: S3, writer: S3, by_ticket: S3, untouched: Path):
+def test_a_key_reads_lists_and_writes_where_it_is_meant_to(
+    reader: S3, writer: S3, by_ticket: S3, untouched: Path
+) -> None:
     name, content = an_object(untouched, "data")
     for client in (reader, writer, by_ticket):
         answer = client.get(f"{client.key.root}/{name}")
@@ -88,7 +90,7 @@ def test_a_key_reads_lists_and_writes_where_it_is_meant_to(reader: S3, writer: S
 
 def test_another_owners_objects_are_out_of_reach_of_every_key(
     whole: WholeSystem, bob: Device, open_key: Callable[..., S3], writer: S3, tmp_path: Path, untouched: Path
-):
+) -> None:
     bob.back_up(fill(tmp_path / "b", files=1), "bobs", PASSWORD)
     backup_id = bob.backup("bobs")["backup_id"]
     name, _ = an_object(untouched, "data")
@@ -118,7 +120,7 @@ def test_another_owners_objects_are_out_of_reach_of_every_key(
 
 def test_behind_the_gate_the_store_itself_keeps_owners_apart(
     whole: WholeSystem, bob: Device, open_key: Callable[..., S3], writer: S3, tmp_path: Path, untouched: Path
-):
+) -> None:
     bob.back_up(fill(tmp_path / "b", files=1), "bobs", PASSWORD)
     issued = open_key(bob, bob.backup("bobs")["backup_id"], "write").key
     inside = S3(Key(issued.access_key_id, issued.secret_access_key, "", whole.system.vault_url, issued.root))
@@ -153,7 +155,7 @@ def _planted(whole: WholeSystem, device: Device, content: bytes) -> bool:
 
 def test_a_ticket_reads_its_one_repository_and_nothing_else(
     alice: Device, whole: WholeSystem, tmp_path: Path, open_key: Callable[..., S3]
-):
+) -> None:
     for name in ("one", "two"):
         alice.back_up(fill(tmp_path / name, files=1), name, PASSWORD)
     with alice.api() as api:
@@ -178,7 +180,7 @@ def test_a_ticket_reads_its_one_repository_and_nothing_else(
         assert attempt.refusal == (403, "AccessDenied"), attempt
 
 
-def test_a_stolen_write_key_cannot_remove_or_replace_a_backup(writer: S3, untouched: Path):
+def test_a_stolen_write_key_cannot_remove_or_replace_a_backup(writer: S3, untouched: Path) -> None:
     root = writer.key.root
     for kind in ("keys", "snapshots"):
         name, _ = an_object(untouched, kind)
@@ -222,7 +224,7 @@ SPELLINGS = {
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
 def test_a_path_that_two_readers_could_read_differently_is_never_answered_with_an_object(
     writer: S3, untouched: Path, spelling: str
-):
+) -> None:
     root = writer.key.root
     target = spelling.format(root=root, last=root.rpartition("/")[2])
     config = (untouched / "config").read_bytes()
@@ -231,7 +233,9 @@ def test_a_path_that_two_readers_could_read_differently_is_never_answered_with_a
         assert config not in answer.body
 
 
-def test_whatever_spelling_passes_the_gate_reaches_exactly_that_object(whole: WholeSystem, writer: S3, untouched: Path):
+def test_whatever_spelling_passes_the_gate_reaches_exactly_that_object(
+    whole: WholeSystem, writer: S3, untouched: Path
+) -> None:
     dice = random.Random(8480)
     root = writer.key.root
     names = [str(path.relative_to(untouched)) for path in sorted(untouched.rglob("*")) if path.is_file()]
@@ -263,7 +267,9 @@ def _respelled(dice: random.Random, name: str) -> str:
     return spelled
 
 
-def test_keys_that_ended_are_refused_in_the_words_that_clients_act_on(whole: WholeSystem, writer: S3, reader: S3):
+def test_keys_that_ended_are_refused_in_the_words_that_clients_act_on(
+    whole: WholeSystem, writer: S3, reader: S3
+) -> None:
     target = f"{reader.key.root}/config"
     whole.sql(
         "catalog",
@@ -284,7 +290,7 @@ def test_keys_that_ended_are_refused_in_the_words_that_clients_act_on(whole: Who
     assert S3(swapped, ca_file).get(target).refusal == (400, "InvalidToken")
 
 
-def test_catalogs_own_key_does_not_pass_the_gate(whole: WholeSystem, writer: S3):
+def test_catalogs_own_key_does_not_pass_the_gate(whole: WholeSystem, writer: S3) -> None:
     prefix = writer.key.root.split("/")[4]
     key_id = f"SPC{prefix.rpartition('-')[2]}"
     secret, token = whole.key_secrets(key_id)
@@ -294,7 +300,7 @@ def test_catalogs_own_key_does_not_pass_the_gate(whole: WholeSystem, writer: S3)
     assert outside.get(f"{writer.key.root}/config").refusal == (403, "InvalidAccessKeyId")
 
 
-def test_a_revoked_key_is_refused_within_six_seconds(kept: Kept, writer: S3, untouched: Path):
+def test_a_revoked_key_is_refused_within_six_seconds(kept: Kept, writer: S3, untouched: Path) -> None:
     target = f"{writer.key.root}/config"
     assert writer.get(target).status == 200
     with kept.device.api() as api:
@@ -318,7 +324,7 @@ def test_an_owner_who_may_not_write_still_reads_deletes_and_restores(
     restriction: str,
     code: str,
     words: str,
-):
+) -> None:
     source = fill(tmp_path / "photos", files=3)
     alice.back_up(source, "photos", PASSWORD)
     before = alice.backup("photos")
@@ -348,7 +354,7 @@ def test_an_owner_who_may_not_write_still_reads_deletes_and_restores(
 
 def test_plain_restic_shows_the_arrears_text_word_for_word(
     whole: WholeSystem, new_device: NewDevice, open_key: Callable[..., S3], tmp_path: Path
-):
+) -> None:
     device = new_device("debtor")
     with device.api() as api:
         body = {"name": "photos", "source": {"kind": "path", "path": "/x"}}

@@ -31,7 +31,7 @@ def rows(whole: WholeSystem, service: str) -> dict[str, list[str]]:
 
 def test_every_event_again_in_reverse_order_and_as_if_new_changes_nothing(
     whole: WholeSystem, alice: Device, tap: Tap, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos", files=2)
     alice.back_up(source, "photos", PASSWORD)
     alice.space("terminus", "add", "home")

@@ -28,7 +28,7 @@ def usage_of(device: Device, backup_id: str) -> list[dict[str, Any]]:
 
 def test_the_list_shows_creation_most_recent_snapshot_and_the_bytes_that_are_in_the_store(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     before = datetime.now(UTC)
     made = alice.back_up(fill(tmp_path / "photos"), "photos", PASSWORD)
     after = datetime.now(UTC)
@@ -51,7 +51,7 @@ def test_the_list_shows_creation_most_recent_snapshot_and_the_bytes_that_are_in_
 
 def test_a_second_backup_is_incremental_usage_goes_back_to_the_first_and_both_can_be_restored(
     whole: WholeSystem, alice: Device, tmp_path: Path
-):
+) -> None:
     source = fill(tmp_path / "photos")
     first = alice.back_up(source, "photos", PASSWORD)
     stored_first = whole.stored_bytes(alice.backup("photos")["repository"])
@@ -85,7 +85,7 @@ def test_a_second_backup_is_incremental_usage_goes_back_to_the_first_and_both_ca
     assert contents(tmp_path / "new") == contents(source) != before
 
 
-def test_a_restore_gives_back_every_file_mode_link_and_time(kept: Kept, tmp_path: Path):
+def test_a_restore_gives_back_every_file_mode_link_and_time(kept: Kept, tmp_path: Path) -> None:
     report = kept.device.restore("photos", tmp_path / "back", PASSWORD)
 
     assert report["warnings"] == []
@@ -95,7 +95,7 @@ def test_a_restore_gives_back_every_file_mode_link_and_time(kept: Kept, tmp_path
     assert listed["bytes_restored"] == sum(entry.size_bytes for entry in kept.contents.values())
 
 
-def test_a_script_with_a_wrong_password_ends_with_code_4_and_writes_nothing(kept: Kept, tmp_path: Path):
+def test_a_script_with_a_wrong_password_ends_with_code_4_and_writes_nothing(kept: Kept, tmp_path: Path) -> None:
     refused = kept.device.restore("photos", tmp_path / "back", "wrong", expect=4)
     assert refused["error"]["code"] == "wrong_password"
     assert [path.name for path in (tmp_path / "back").iterdir()] == [".space-restore.json"]
@@ -106,7 +106,7 @@ def test_a_script_with_a_wrong_password_ends_with_code_4_and_writes_nothing(kept
     assert contents(tmp_path / "back") == kept.contents
 
 
-def test_a_person_chooses_a_password_twice_and_is_asked_again_when_it_is_wrong(alice: Device, tmp_path: Path):
+def test_a_person_chooses_a_password_twice_and_is_asked_again_when_it_is_wrong(alice: Device, tmp_path: Path) -> None:
     source = fill(tmp_path / "photos")
     with alice.at_terminal("backup", source, "--name", "photos") as terminal:
         terminal.expect("New backup password: ")
@@ -138,7 +138,7 @@ def test_a_person_chooses_a_password_twice_and_is_asked_again_when_it_is_wrong(a
     assert contents(tmp_path / "back") == contents(source)
 
 
-def test_who_has_lost_the_password_can_stop_with_ctrl_c_and_come_back(kept: Kept, tmp_path: Path):
+def test_who_has_lost_the_password_can_stop_with_ctrl_c_and_come_back(kept: Kept, tmp_path: Path) -> None:
     with kept.device.at_terminal("restore", "--backup", "photos", "--to", tmp_path / "back") as terminal:
         terminal.expect("Backup password: ")
         terminal.type("forgotten")
@@ -152,7 +152,7 @@ def test_who_has_lost_the_password_can_stop_with_ctrl_c_and_come_back(kept: Kept
 
 def test_the_one_command_of_the_guide_restores_on_a_machine_that_never_signed_in(
     whole: WholeSystem, kept: Kept, tmp_path: Path, restic_path: str
-):
+) -> None:
     issued = kept.ticket()
     stranger = Device(whole.origin, tmp_path / "stranger", restic_path)
     program, *arguments = shlex.split(issued["command"])
@@ -177,7 +177,7 @@ def test_the_one_command_of_the_guide_restores_on_a_machine_that_never_signed_in
     assert states[-1] == "completed"
 
 
-def test_plain_restic_restores_as_the_guide_prints_it(kept: Kept, tmp_path: Path):
+def test_plain_restic_restores_as_the_guide_prints_it(kept: Kept, tmp_path: Path) -> None:
     issued = kept.ticket()
     work = tmp_path / "work"
     work.mkdir()
@@ -200,7 +200,7 @@ def test_plain_restic_restores_as_the_guide_prints_it(kept: Kept, tmp_path: Path
         assert api.get(f"/restores/{issued['restore_id']}").json()["state"] == "completed"
 
 
-def test_a_terminus_keeps_its_backups_apart_from_another_of_the_same_name(alice: Device, tmp_path: Path):
+def test_a_terminus_keeps_its_backups_apart_from_another_of_the_same_name(alice: Device, tmp_path: Path) -> None:
     source = fill(tmp_path / "photos", files=3)
     for terminus in ("home", "office"):
         alice.space("terminus", "add", terminus)
@@ -219,7 +219,7 @@ def test_a_terminus_keeps_its_backups_apart_from_another_of_the_same_name(alice:
 
 def test_a_device_that_joined_by_code_sees_and_restores_the_same_backups(
     whole: WholeSystem, kept: Kept, tmp_path: Path, restic_path: str
-):
+) -> None:
     code = kept.device.space("device", "add", "--json").json["code"]
     second = Device(whole.origin, tmp_path / "second", restic_path)
     second.space("login", "--enrol", code)
@@ -229,7 +229,9 @@ def test_a_device_that_joined_by_code_sees_and_restores_the_same_backups(
 
 
 @pytest.mark.parametrize("command", [("backups",), ("restores",), ("whoami",)])
-def test_who_is_not_signed_in_is_told_so(whole: WholeSystem, tmp_path: Path, restic_path: str, command: tuple[str]):
+def test_who_is_not_signed_in_is_told_so(
+    whole: WholeSystem, tmp_path: Path, restic_path: str, command: tuple[str]
+) -> None:
     nobody = Device(whole.origin, tmp_path / "nobody", restic_path)
     done = nobody.space(*command, "--json", expect=5)
     assert done.error["code"] == "not_signed_in"
