@@ -13,14 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import shared
 import shared.events
 from shared.broker import EVENTS
 from shared.errors import FATE, STATUS, Fate, MethodNotAllowed, ServiceError
 from shared.events.base import REGISTRY, Envelope, Event
 from shared.service import Service
 from space_local.members import MEMBERS
-
-import shared
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "tests" / "contracts" / "events"

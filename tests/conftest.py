@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import structlog
+
 from space_local.postgres import Postgres
 from space_local.rabbitmq import RabbitMQ
-
 from tests.support.databases import Databases
 from tests.support.tokens import TokenIssuer
-
 
 SERVERS = frozenset({"postgres", "rabbitmq", "databases", "servers_home", "home", "system", "running_system"})
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from agent.restic import binary
 from agent.restic.binary import Binary
 from agent.restic.repository import Keys, Repository

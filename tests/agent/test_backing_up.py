@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from agent import session
 from agent.backing_up import BackupReport, BackupRequest, back_up, report_document
 from agent.errors import ExitCode, KeyMismatch, SpaceError, UsageError, WrongPassword

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 import base58
 import pytest
-from agent import config, proof
-from agent.errors import SpaceError
 from joserfc import jws
 from joserfc.errors import BadSignatureError, SecurityWarning
 from joserfc.jwk import OKPKey
+
+from agent import config, proof
+from agent.errors import SpaceError
 
 ISSUED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

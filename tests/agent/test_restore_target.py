@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from agent.errors import UsageError
 from agent.restore_target import NOTE_NAME, Note, Target
 

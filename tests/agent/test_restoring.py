@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from agent.errors import ExitCode, ServerRefused, SpaceError, UsageError, WrongPassword
 from agent.output import Output
 from agent.passwords import PasswordSource

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+
 from agent import config, proof, session
 from agent.errors import ExitCode, NotSignedIn, ServerRefused, SpaceError, Unreachable
 

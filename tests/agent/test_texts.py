@@ -1,6 +1,7 @@
 """What restic and stores say, and what we make of it."""
 
 import pytest
+
 from agent.restic import messages, texts
 from agent.restic.messages import ExitError, ItemError, Progress, Summary, Text
 from agent.restic.texts import Trouble

@@ -12,6 +12,10 @@ from uuid import UUID, uuid4
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 from opentelemetry.trace import NoOpTracer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import broker
 from shared.db import Database
 from shared.events.base import Envelope
 from shared.inbox import BATCH, Inbox, Subscription
@@ -20,10 +24,6 @@ from shared.outbox import BATCH as WINDOW
 from shared.outbox import publish
 from shared.service import Service
 from space_local import ports
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from shared import broker
 from tests.bench.figures import Figure, Scale, alternate, rate
 from tests.bench.servers import Servers
 from tests.shared.probe import Base, NoteTaken, Settings

@@ -9,11 +9,11 @@ from uuid import UUID
 import asyncpg
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
+
 from catalog.app import service
 from catalog.settings import Settings
 from shared.telemetry import configure_logging
-from starlette.types import ASGIApp
-
 from tests.bench import bare
 
 POOL = 10

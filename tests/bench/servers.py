@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+
 from catalog.app import service
 from space_local import ports
 from space_local.postgres import Postgres
 from space_local.process import Child
 from space_local.rabbitmq import RabbitMQ
-
 from tests.support.databases import Databases
 from tests.support.store import CREDENTIALS, MASTER_KEY, PROJECT
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer
@@ -33,7 +33,7 @@ INSERT_BACKUPS = """
                          first_snapshot_at, latest_snapshot_at, latest_snapshot_id, snapshot_count, storage_bytes,
                          objects, measured_at, overdue_at, initialised, key_names)
     SELECT gen_random_uuid(), $1, $2, 'backup ' || n, 'path', '/home/alice/Photos/' || n, 'backup-' || n, false,
-           'active', now() - n * interval '1 minute', now(), now(), gen_random_uuid(), 12, n * 1000003, 40, now(),
+           'active', now() - n * interval '1 minute', now(), now(), gen_random_uuid(), 12, n * 1000003::bigint, 40, now(),
            now() + interval '1 day', true, '{}'
     FROM generate_series(1, $3::int) n
 """

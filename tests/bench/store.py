@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from space_local import ports
 from space_local.caddy import Caddy
-
 from tests.bench.figures import Figure, Scale, alternate, rate
 from tests.bench.servers import Servers
 from tests.support.store import PASSWORD, Store, run_restic, store_at_work, sum_of_files, tree_hash

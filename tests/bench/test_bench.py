@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from space_local.rabbitmq import RabbitMQ
+import uvloop
 
+from space_local.rabbitmq import RabbitMQ
 from tests.bench import __main__ as bench
 from tests.bench.figures import TINY, Figure, duration, rate, table, write
 from tests.bench.servers import Servers
@@ -26,8 +27,8 @@ def servers(databases: Databases, rabbitmq: RabbitMQ, issuer: TokenIssuer, tmp_p
 
 
 @pytest.mark.parametrize("scenario", sorted(bench.SCENARIOS))
-async def test_a_scenario_gives_figures_that_make_sense(servers: Servers, scenario: str) -> None:
-    figures = await bench.SCENARIOS[scenario](servers, TINY)
+def test_a_scenario_gives_figures_that_make_sense(servers: Servers, scenario: str) -> None:
+    figures = uvloop.run(bench.SCENARIOS[scenario](servers, TINY))
     assert {figure.name for figure in figures} == NAMES[scenario]
     for figure in figures:
         assert figure.value > 0, figure

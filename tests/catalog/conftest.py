@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from catalog.app import service
 from catalog.settings import Settings
-
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.running import OPERATOR, Running, running
 from tests.support.tokens import ORIGIN, TokenIssuer

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import update
+
 from catalog.models import Backup
 from catalog.schemas import BackupRead, TerminusRead
 from shared.auth import Scope
-from sqlalchemy import update
-
 from tests.support.running import Running
 from tests.support.tokens import Owner, TokenIssuer
 

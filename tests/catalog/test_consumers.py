@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
+
 from catalog import consumers
 from catalog.models import OwnerSpace, StorageKey
 from shared.events.identity import OwnerRegistered
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
-from sqlalchemy import select
-
 from tests.support.running import Running
 from tests.support.tokens import Owner
 

@@ -5,12 +5,13 @@ from itertools import product
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from catalog.domain.habit import SLACK, overdue_at
 from catalog.domain.layout import Folder, classify, display_name, owner_prefix, repository_name, url_path
 from catalog.domain.lifecycle import TERMINAL, TRANSITIONS, IllegalTransition, State, Trigger, next_state
 from catalog.domain.snapshots import UPLOAD_TIME, SeenSnapshot, Status, added_bytes, status_of
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4

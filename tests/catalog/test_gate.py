@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from catalog.domain.gate import (
     ARREARS,
     DENIED,
@@ -22,8 +25,6 @@ from catalog.domain.gate import (
     decide,
     parse,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OWNER_ROOT = "p1.amazonaws.com/backups/did:key:z6MkA-0123456789ab/olares-backups/"

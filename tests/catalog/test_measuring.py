@@ -6,14 +6,14 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select, update
+
 from catalog.errors import StoreUnavailable
 from catalog.models import Backup, OwnerSpace
 from catalog.operations.measure import discover_due_owner, measure_due_backup
 from catalog.operations.remove import begin_due_removal, finish_due_removal
 from shared.messaging import OutboxMessage
 from space_local.rabbitmq import RabbitMQ
-from sqlalchemy import select, update
-
 from tests.support.databases import Databases
 from tests.support.store import Store, store_at_work, sum_of_files
 from tests.support.tokens import Owner, TokenIssuer

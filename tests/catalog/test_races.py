@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+
 from catalog import queries
 from catalog.domain.lifecycle import State, Trigger
 from catalog.errors import BackupNameTaken, BackupNotUndeletable
@@ -12,7 +13,6 @@ from catalog.operations import backups, terminus
 from catalog.operations.measure import Listing, _record
 from catalog.schemas import BackupCreate, PathSource, SnapshotReport, TerminusCreate
 from shared.auth import Caller, Scope
-
 from tests.support.running import Running
 from tests.support.tokens import Owner
 

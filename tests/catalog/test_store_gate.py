@@ -9,11 +9,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
+
 from catalog.models import RepositoryClaim, StorageKey
 from catalog.operations.measure import measure_due_backup
 from space_local.rabbitmq import RabbitMQ
-from sqlalchemy import update
-
 from tests.support.databases import Databases
 from tests.support.running import OPERATOR
 from tests.support.store import Store, store_at_work, sum_of_files

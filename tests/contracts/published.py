@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.events.base import Event
-
 from tests.contracts.contract_modules import events
 
 FOLDER = Path(__file__).parent / "events"

@@ -4,8 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-from shared.events.base import Event
 
+from shared.events.base import Event
 from tests.contracts.contract_modules import events, readers
 from tests.contracts.published import FOLDER, incompatibilities, recorded, shape
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import aioboto3
 import pytest
 import pytest_asyncio
+
 from catalog.adapters.aws import AwsIssuer
 from catalog.domain.gate import Access
 from catalog.operations.measure import measure_due_backup
@@ -18,7 +19,6 @@ from catalog.ports import Place
 from space_local import ports
 from space_local.process import Child
 from space_local.rabbitmq import RabbitMQ
-
 from tests.support.databases import Databases
 from tests.support.store import Store, store_at_work, tree_hash
 from tests.support.tokens import Owner, TokenIssuer

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from pydantic_core import PydanticUndefined
+
 from shared.service import Service
 from space_local.members import MEMBERS
 

@@ -13,13 +13,13 @@ from typing import Any
 import asyncpg
 import pytest
 import yaml
+
 from shared.settings import address
 from space_local.members import MEMBERS
 from space_local.operator_tools import _Nowhere
 from space_local.options import Options
 from space_local.postgres import Postgres
 from space_local.system import System
-
 from tests.deploy.support import (
     OBSERVABILITY,
     ROOT,

@@ -9,8 +9,8 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from shared.errors import STATUS, ServiceError
 
+from shared.errors import STATUS, ServiceError
 from tests.deploy.support import ROOT, SERVICES
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("s*/**/README.md")])

@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from catalog.app import service as catalog
 from fastapi.routing import iter_route_contexts
 from prometheus_client import REGISTRY as METRICS
 from prometheus_client.metrics import MetricWrapperBase
+
+from catalog.app import service as catalog
+from shared import telemetry
 from shared.broker import UNROUTED
 from shared.events.base import REGISTRY
 from shared.service import ROLES
-
-from shared import telemetry
 from tests.deploy.support import OBSERVABILITY, ROOT, SERVICES, containers
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import structlog
+
 from identity.app import service
 from identity.settings import Settings
 from shared.service import ROLES
-
 from tests.identity.support import Clock, Harness, Space
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.running import OPERATOR

@@ -11,14 +11,14 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
+from joserfc.util import urlsafe_b64encode
+
 from identity.api import dependencies
 from identity.domain.did import encode_did
 from identity.models import Owner
 from identity.settings import Settings
 from identity.signing import AccessTokenIssuer
-from joserfc.util import urlsafe_b64encode
 from shared.service import Runtime
-
 from tests.support.running import OPERATOR
 from tests.support.tokens import ORIGIN
 

@@ -11,13 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+
 from identity.domain import lifetimes
 from identity.domain.did import NotADidKey, decode_did, encode_did
 from identity.domain.lifetimes import RefreshVerdict, judge_refresh
 from identity.domain.limits import Limit, client_network
 from identity.domain.proof import Proof, ProofOutOfTime, ProofRefused, read_proof
 from identity.domain.secrets import CODE_ALPHABET, digest, read_code, render_code, render_secret, succeed
-
 from tests.identity.support import Person, b64
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -1,9 +1,9 @@
 """What is of no use any more is forgotten, and nothing else."""
 
 import pytest
+
 from identity import queries
 from identity.jobs import forget_expired
-
 from tests.identity.support import Space, code_of
 
 TABLES = ("attempt_counts", "nonces", "enrolments", "invites", "api_tokens", "refresh_tokens", "sessions", "owners")

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from identity import errors, queries
 from identity.domain.secrets import digest
 from identity.operations import devices, sessions, sign_in, tokens
 from identity.settings import Registration
 from shared.auth import Caller, Scope
 from shared.errors import ServiceError
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from tests.identity.support import Person, Signed, Space, code_of
 
 Result = TypeVar("Result")

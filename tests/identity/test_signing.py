@@ -6,11 +6,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from identity.models import Owner
-from identity.signing import AccessTokenIssuer, SigningKeysUnusable, read_keys
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
+from identity.models import Owner
+from identity.signing import AccessTokenIssuer, SigningKeysUnusable, read_keys
 from tests.identity.support import Clock
 
 

@@ -4,8 +4,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from shared.auth import Scope
 
+from shared.auth import Scope
 from tests.identity.support import Space, code_of
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from space_local import ports
 from space_local.options import Options
 from space_local.process import end_leftovers

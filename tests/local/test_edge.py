@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from space_local import certificates, ports
 from space_local.caddy import Caddy
 from space_local.system import EDGE

@@ -8,6 +8,7 @@ from pathlib import Path
 import aio_pika
 import asyncpg
 import pytest
+
 from space_local.errors import ServerFailed
 from space_local.ports import accepts
 from space_local.postgres import Postgres

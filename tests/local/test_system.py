@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from space_local.errors import AlreadyRunning, LocalError, PortTaken
 from space_local.members import MEMBERS
 from space_local.options import Options

@@ -10,10 +10,10 @@ from uuid import UUID
 import httpx
 import pytest
 import structlog
-from restore.app import service
-from restore.settings import Settings
 from sqlalchemy import text
 
+from restore.app import service
+from restore.settings import Settings
 from tests.support.catalog_double import CREDENTIAL, CatalogDouble, Snapshot
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.running import OPERATOR, Running, running

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from restore import jobs
 from sqlalchemy import text
 
+from restore import jobs
 from tests.restore.conftest import Client
 
 LetPass = Callable[[str, timedelta], Awaitable[None]]

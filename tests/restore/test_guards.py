@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+
 from restore import operations, queries
 from restore.domain.lifecycle import State
 from restore.domain.ticket import digest
 from restore.errors import RestoreEnded, RestoreNotFound, RestoreOver, TicketSpent
 from restore.models import Ticket
 from shared.db import Database
-from sqlalchemy import text
-
 from tests.restore.conftest import OTHER_SECRET, SECRET, Client
 from tests.support.catalog_double import CatalogDouble
 

@@ -10,15 +10,15 @@ from uuid import UUID, uuid4
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
+
 from restore.app import service
 from restore.settings import Settings
+from shared import broker
 from shared.events.base import Envelope, Event
 from shared.events.catalog import BackupDeleted
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
 from space_local import ports
 from space_local.rabbitmq import RabbitMQ
-
-from shared import broker
 from tests.restore.conftest import Client
 from tests.support.running import Running
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from restore.app import service
 from restore.settings import Settings
 from space_local import ports
-
 from tests.restore.conftest import Client
 from tests.support.catalog_double import CA, REPOSITORY_URL
 from tests.support.running import Running

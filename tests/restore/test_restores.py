@@ -5,9 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from restore.schemas import RestoreRead, TimelineEntryRead
 from shared.paging import Page
-
 from tests.restore.conftest import Client
 from tests.support.catalog_double import CatalogDouble
 from tests.support.running import Running

@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+
 from restore import timeline
 from restore.app import service
 from restore.errors import TooManyStreams
 from restore.settings import Settings
 from restore.timeline import Streams
 from space_local import ports
-
 from tests.restore.conftest import Client
 from tests.support.running import Running
 from tests.support.tokens import Owner, TokenIssuer

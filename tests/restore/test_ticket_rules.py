@@ -4,6 +4,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from restore.domain.ticket import Redemption, digest, is_bound_to, judge
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

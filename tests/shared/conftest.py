@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from shared.db import Database
 from shared.messaging import MessagingBase
 from shared.service import ROLES, Service
 from space_local import ports
 from space_local.rabbitmq import RabbitMQ
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-
 from tests.shared.probe import DEFERRED, Base, Settings
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.tokens import ORIGIN, TokenIssuer

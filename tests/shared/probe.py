@@ -9,6 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic_settings import SettingsConfigDict
+from sqlalchemy import Integer, MetaData, Text, Uuid, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
 from shared.db import ReadTx, Tx
 from shared.errors import Kind, ServiceError
 from shared.events.base import Event
@@ -18,10 +22,6 @@ from shared.inbox import Subscription
 from shared.outbox import publish
 from shared.service import Job, Service
 from shared.settings import ServiceSettings
-from sqlalchemy import Integer, MetaData, Text, Uuid, text
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
 from tests.support.tokens import Owner
 
 

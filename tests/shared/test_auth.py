@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 from joserfc.jwk import OKPKey
+
 from shared.auth import Scope, ScopeMissing, SignInNeeded, TokenExpired, TokenVerifier
 from shared.errors import ServiceUnavailable
-
 from tests.shared.probe import Settings, make_service
 from tests.support.running import running
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer

@@ -4,11 +4,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, select
+
 from shared.db import Database
 from shared.idempotency import IdempotencyKeyReused, Once, RequestInFlight
 from shared.messaging import IdempotentResponse
-from sqlalchemy import func, select
-
 from tests.shared.probe import Note, NoteWrite
 
 BODY = b"body-hash"

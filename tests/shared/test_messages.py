@@ -8,6 +8,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from opentelemetry.trace import NoOpTracer
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import broker
 from shared.db import Database
 from shared.errors import Fate
 from shared.events.base import Envelope
@@ -15,11 +20,6 @@ from shared.inbox import Inbox, Subscription
 from shared.messaging import OutboxMessage
 from shared.outbox import Relay, publish
 from space_local.rabbitmq import RabbitMQ
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from shared import broker
 from tests.shared.conftest import at_work, eventually
 from tests.shared.probe import Heard, NoteTaken, Settings, hear, hear_many, make_service
 

@@ -2,10 +2,10 @@
 
 from uuid import uuid4
 
-from shared.db import Database
-from shared.messaging import OutboxMessage
 from sqlalchemy import func, select
 
+from shared.db import Database
+from shared.messaging import OutboxMessage
 from tests.shared.probe import Note, Settings, make_service
 from tests.support.running import running
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import aio_pika
+
 from shared.broker import EVENTS
 
 QUEUE = "tests.everything"

@@ -15,6 +15,7 @@ import httpx
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
 from catalog.adapters import Adapters
 from catalog.app import service
 from catalog.domain.layout import owner_prefix
@@ -24,7 +25,6 @@ from space_local import certificates, ports
 from space_local.caddy import Caddy
 from space_local.system import AUTH_PROXY, EDGE
 from space_local.vault import Vault
-
 from tests.support.databases import Databases
 from tests.support.running import OPERATOR
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer

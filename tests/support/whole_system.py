@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import asyncpg
 import httpx
+
 from space_local import ports
 from space_local.options import Options
 from space_local.process import Server
 from space_local.system import ServiceProcess, System
-
 from tests.support.folders import sum_of_files
 
 ResultT = TypeVar("ResultT")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from agent import proof
 from agent.proof import Identity
-
 from tests.support.devices import Device
 from tests.support.folders import contents, fill
 from tests.support.s3 import S3, Key

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from space_local.members import MEMBERS
 
+from space_local.members import MEMBERS
 from tests.support.devices import Device, Done
 from tests.support.events import Tap
 from tests.support.folders import contents, fill, sum_of_files

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
+
 from shared.auth import ALGORITHM, TOKEN_TYPE
 from space_local.members import MEMBERS
-
 from tests.support.devices import Device
 from tests.support.whole_system import WholeSystem
 from tests.system.conftest import Kept

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from space_local.members import MEMBERS
 
+from space_local.members import MEMBERS
 from tests.support.devices import Device
 from tests.support.events import Tap
 from tests.support.folders import fill

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from space_local.members import MEMBERS
-
 from tests.support.devices import Device
 from tests.support.events import Tap
 from tests.support.folders import contents, fill

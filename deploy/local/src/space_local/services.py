@@ -7,11 +7,11 @@ import sys
 
 import uvloop
 from alembic.util import CommandError
+
 from shared.broker import declare_topology
 from shared.service import ROLES, Service
 from shared.settings import ServiceSettings
 from shared.telemetry import configure_logging
-
 from space_local.members import MEMBERS
 
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from shared.service import Service
-
 from catalog import api, consumers, jobs
 from catalog.adapters import open_adapters
 from catalog.models import Base
 from catalog.settings import Settings
+from shared.service import Service
 
 service = Service(
     name="catalog",

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from shared.events.identity import OwnerRegistered
-from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
-from shared.inbox import Subscription
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
+from shared.events.identity import OwnerRegistered
+from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
+from shared.inbox import Subscription
 
 
 async def make_space(session: AsyncSession, event: OwnerRegistered) -> None:

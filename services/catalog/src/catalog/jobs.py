@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from shared.service import Job, Runtime
-
 from catalog.adapters import Adapters
 from catalog.operations.measure import discover_due_owner, measure_due_backup
 from catalog.operations.remove import begin_due_removal, finish_due_removal
 from catalog.settings import Settings
+from shared.service import Job, Runtime
 
 CatalogRuntime = Runtime[Settings, Adapters]
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.messaging import NAMING
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -21,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from catalog.domain.lifecycle import State
+from shared.messaging import NAMING
 
 
 class Base(DeclarativeBase):

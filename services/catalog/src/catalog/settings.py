@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
+
 from shared.settings import ServiceSettings
 
 

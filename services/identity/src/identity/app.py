@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from shared.service import Service
-
 from identity import api, jobs
 from identity.models import Base
 from identity.settings import Settings
 from identity.signing import open_issuer
+from shared.service import Service
 
 service = Service(
     name="identity",

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from shared.service import Job, Runtime
 from sqlalchemy import ColumnElement
 
 from identity import queries
 from identity.models import ApiToken, AttemptCount, Base, Enrolment, Invite, Nonce, RefreshToken, Session
 from identity.settings import Settings
 from identity.signing import AccessTokenIssuer
+from shared.service import Job, Runtime
 
 # Kept a while after its end, so that a late caller hears what happened to it rather than that it never was.
 KEEP_NONCE = timedelta(minutes=10)

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from shared.messaging import NAMING
 from sqlalchemy import DateTime, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from shared.messaging import NAMING
 
 
 class Base(DeclarativeBase):

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.paging import PageParams
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -36,6 +35,7 @@ from identity.models import (
     RefreshToken,
     Session,
 )
+from shared.paging import PageParams
 
 FORGET_BATCH = 1000
 

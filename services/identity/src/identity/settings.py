@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from pydantic_settings import SettingsConfigDict
-from shared.settings import ServiceSettings
 
 from identity.domain.limits import Limit
+from shared.settings import ServiceSettings
 
 MINUTE = timedelta(minutes=1)
 TEN_MINUTES = timedelta(minutes=10)

@@ -12,11 +12,11 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
-from shared.auth import ALGORITHM, TOKEN_TYPE
 
 from identity.domain.lifetimes import access_end
 from identity.models import Owner
 from identity.settings import Settings
+from shared.auth import ALGORITHM, TOKEN_TYPE
 
 
 class SigningKeysUnusable(Exception):

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from shared.service import Runtime
-
 from restore.catalog_client import CatalogClient, open_client
 from restore.settings import Settings
 from restore.timeline import Streams
+from shared.service import Runtime
 
 
 @dataclass(frozen=True)

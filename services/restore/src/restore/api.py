@@ -6,11 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from shared.auth import Caller, Scope, require
-from shared.db import ReadTx, Transactions, Tx
-from shared.http import RuntimeOf
-from shared.idempotency import OnceOnly
-from shared.paging import Page, Paging, cached_json, page_of
 from sse_starlette import EventSourceResponse
 
 from restore import operations, queries, timeline
@@ -28,6 +23,11 @@ from restore.schemas import (
     TicketRequest,
     TimelineEntryRead,
 )
+from shared.auth import Caller, Scope, require
+from shared.db import ReadTx, Transactions, Tx
+from shared.http import RuntimeOf
+from shared.idempotency import OnceOnly
+from shared.paging import Page, Paging, cached_json, page_of
 
 EVENT_STREAM = "text/event-stream"
 NO_STORE = {"Cache-Control": "no-store"}

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from shared.service import Service
-
 from restore import adapters, api, consumers, jobs
 from restore.models import Base
 from restore.settings import Settings
+from shared.service import Service
 
 service = Service(
     name="restore",

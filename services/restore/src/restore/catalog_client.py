@@ -15,10 +15,10 @@ from uuid import UUID
 import httpx
 import structlog
 from pydantic import BaseModel, Field, ValidationError
-from shared.errors import ServiceError, ServiceUnavailable
 
 from restore import errors
 from restore.settings import Settings
+from shared.errors import ServiceError, ServiceUnavailable
 
 RETRY_AFTER_SECONDS = 5
 

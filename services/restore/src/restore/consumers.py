@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from shared.events.catalog import BackupDeleted
-from shared.inbox import Subscription
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import operations
+from shared.events.catalog import BackupDeleted
+from shared.inbox import Subscription
 
 
 async def end_restores(session: AsyncSession, event: BackupDeleted) -> None:

@@ -2,10 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from shared.service import Job
-
 from restore import operations, queries
 from restore.adapters import RestoreRuntime
+from shared.service import Job
 
 
 async def expire_restores(runtime: RestoreRuntime, now: datetime) -> int:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.messaging import NAMING
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -19,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from restore.domain.lifecycle import State, Trigger
+from shared.messaging import NAMING
 
 
 class Base(DeclarativeBase):

@@ -6,10 +6,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID, uuid4
 
-from shared.db import Database
-from shared.events.base import Event
-from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
-from shared.outbox import publish
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
@@ -18,6 +14,10 @@ from restore.domain import lifecycle, ticket
 from restore.domain.lifecycle import IllegalTransition, State, Trigger
 from restore.domain.ticket import Redemption
 from restore.models import Restore, Ticket, TimelineEntry
+from shared.db import Database
+from shared.events.base import Event
+from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
+from shared.outbox import publish
 
 TICKET_PREFIX = "srt_"
 TICKET_BYTES = 32

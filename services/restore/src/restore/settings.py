@@ -2,6 +2,7 @@
 
 from pydantic import HttpUrl, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
+
 from shared.settings import ServiceSettings
 
 

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import structlog
 from pydantic_core import to_json
-from shared.db import Database
 from sqlalchemy.exc import SQLAlchemyError
 from sse_starlette import ServerSentEvent
 
 from restore import queries
 from restore.domain import lifecycle
 from restore.errors import TooManyStreams
+from shared.db import Database
 
 POLL_SECONDS = 1.0
 PING_SECONDS = 15

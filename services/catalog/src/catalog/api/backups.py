@@ -5,10 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from shared.db import ReadTx, Transactions, Tx
-from shared.http import RuntimeOf
-from shared.idempotency import OnceOnly
-from shared.paging import Page, Paging, cached_json, page_of
 
 from catalog import queries
 from catalog.api.callers import Deleter, Reader, Unlocker, Writer
@@ -17,6 +13,10 @@ from catalog.domain.snapshots import Status
 from catalog.operations import backups as operations
 from catalog.operations.storage_keys import read_key_files
 from catalog.schemas import BackupCreate, BackupRead, KeyFiles, SnapshotRead, SnapshotReport, UsageRead
+from shared.db import ReadTx, Transactions, Tx
+from shared.http import RuntimeOf
+from shared.idempotency import OnceOnly
+from shared.paging import Page, Paging, cached_json, page_of
 
 router = APIRouter(prefix="/api/v1/backups", tags=["backups"])
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends
+
 from shared.auth import Caller, Scope, require
 
 Reader = Annotated[Caller, Depends(require(Scope.BACKUPS_READ))]

@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from shared.auth import require_internal
-from shared.db import ReadTx, Transactions, Tx
-from shared.http import RuntimeOf
 
 from catalog import queries
 from catalog.errors import OwnerNotFound
 from catalog.operations import restores
 from catalog.schemas import Restorable, RestorableQuestion, RestoreKey, RestoreKeyQuestion, RestrictionWrite
+from shared.auth import require_internal
+from shared.db import ReadTx, Transactions, Tx
+from shared.http import RuntimeOf
 
 router = APIRouter(prefix="/internal")
 

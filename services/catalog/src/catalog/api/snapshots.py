@@ -4,12 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from shared.db import ReadTx
 
 from catalog import queries
 from catalog.api.callers import Reader
 from catalog.errors import SnapshotNotFound
 from catalog.schemas import SnapshotRead
+from shared.db import ReadTx
 
 router = APIRouter(prefix="/api/v1/snapshots", tags=["snapshots"])
 

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from shared.auth import Scope, ScopeMissing
-from shared.db import Transactions, Tx
-from shared.http import RuntimeOf
 
 from catalog.api.callers import Reader, Writer
 from catalog.domain.gate import Access
 from catalog.operations import storage_keys as operations
 from catalog.schemas import StorageKeyCreate, StorageKeyRead
+from shared.auth import Scope, ScopeMissing
+from shared.db import Transactions, Tx
+from shared.http import RuntimeOf
 
 router = APIRouter(prefix="/api/v1/storage-keys", tags=["storage keys"])
 

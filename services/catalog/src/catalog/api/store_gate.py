@@ -4,15 +4,15 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Depends, Request
-from shared.auth import require_internal
-from shared.db import UNANSWERED, Transactions, is_unavailable
-from shared.http import RuntimeOf
 from starlette.responses import Response
 
 from catalog.domain.gate import Refused
 from catalog.errors import StorageKeyNotFound, StoreUnavailable
 from catalog.operations.store_gate import StoreGate, describe_store_key
 from catalog.schemas import StoreKeyQuestion
+from shared.auth import require_internal
+from shared.db import UNANSWERED, Transactions, is_unavailable
+from shared.http import RuntimeOf
 
 router = APIRouter(prefix="/internal/store")
 

@@ -5,15 +5,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from shared.db import ReadTx, Tx
-from shared.idempotency import OnceOnly
-from shared.paging import Page, Paging, cached_json, page_of
 
 from catalog import queries
 from catalog.api.callers import Reader, Writer
 from catalog.models import Terminus
 from catalog.operations import terminus as operations
 from catalog.schemas import TerminusCreate, TerminusRead
+from shared.db import ReadTx, Tx
+from shared.idempotency import OnceOnly
+from shared.paging import Page, Paging, cached_json, page_of
 
 router = APIRouter(prefix="/api/v1/terminus", tags=["terminus"])
 

@@ -3,9 +3,6 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from shared.auth import Caller
-from shared.events.catalog import BackupRegistered
-from shared.outbox import publish
 from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +22,9 @@ from catalog.errors import (
 from catalog.models import Backup, Snapshot
 from catalog.operations.terminus import get_terminus
 from catalog.schemas import BackupCreate, PathSource, SnapshotReport
+from shared.auth import Caller
+from shared.events.catalog import BackupRegistered
+from shared.outbox import publish
 
 CLOCK_SKEW = timedelta(days=1)
 """How far a device's clock may run ahead before its snapshot times are refused."""

@@ -5,9 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.db import Database
-from shared.events.catalog import BackupRegistered, SnapshotRecorded, StorageMeasured
-from shared.outbox import publish
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +19,9 @@ from catalog.errors import StoreUnavailable
 from catalog.models import Backup, Snapshot, StorageMeasurement
 from catalog.ports import Location
 from catalog.settings import Settings
+from shared.db import Database
+from shared.events.catalog import BackupRegistered, SnapshotRecorded, StorageMeasured
+from shared.outbox import publish
 
 LEASE = timedelta(minutes=5)
 """How long a measurement may take before somebody else begins it again; both may finish."""

@@ -2,9 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from shared.db import Database
-from shared.events.catalog import BackupDeleted, StorageMeasured
-from shared.outbox import publish
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
@@ -14,6 +11,9 @@ from catalog.domain.lifecycle import State, Trigger
 from catalog.errors import StoreUnavailable
 from catalog.models import Backup, StorageMeasurement
 from catalog.settings import Settings
+from shared.db import Database
+from shared.events.catalog import BackupDeleted, StorageMeasured
+from shared.outbox import publish
 
 LEASE = timedelta(minutes=30)
 TRY_AGAIN = timedelta(seconds=15)

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
@@ -14,6 +13,7 @@ from catalog.domain.lifecycle import State
 from catalog.domain.snapshots import Status
 from catalog.errors import BackupDeleted, SnapshotNotFound, SnapshotNotRestorable
 from catalog.operations.storage_keys import Wanted, issue_key, read_key_files
+from shared.db import Database
 
 
 async def find_restorable(

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.db import Database
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +18,7 @@ from catalog.errors import BackupDeleted, BackupNotFound, RepositoryMissing, Sto
 from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
 from catalog.operations.backups import require_writable
 from catalog.ports import IssuedKey, Place
+from shared.db import Database
 
 KEY_FILES = 20
 KEY_FILE_BYTES = 16_384

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.db import Database
-
 from catalog import queries
 from catalog.adapters.objects import ObjectStore
 from catalog.adapters.vault import CATALOG_KEY_PREFIX, VaultIssuer
@@ -28,6 +26,7 @@ from catalog.domain.gate import (
 from catalog.domain.layout import Folder
 from catalog.errors import StorageKeyNotFound
 from catalog.ports import Place
+from shared.db import Database
 
 REMEMBER_SECONDS = 5.0
 REMEMBERED_KEYS = 10_000

@@ -3,9 +3,6 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from shared.auth import Caller
-from shared.events.catalog import TerminusRegistered
-from shared.outbox import publish
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +10,9 @@ from catalog import queries
 from catalog.errors import TerminusNotFound
 from catalog.models import Terminus
 from catalog.schemas import TerminusCreate
+from shared.auth import Caller
+from shared.events.catalog import TerminusRegistered
+from shared.outbox import publish
 
 
 async def register_terminus(

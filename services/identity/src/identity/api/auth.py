@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
-from shared.db import Transactions, Tx
 
 from identity.api.dependencies import Client, IdentitySettings, Issuer, Now, limit_per_client, not_stored
 from identity.operations import devices, proofs, sessions, sign_in, tokens
@@ -18,6 +17,7 @@ from identity.schemas import (
     RefreshRequest,
     TokensRead,
 )
+from shared.db import Transactions, Tx
 
 JWKS_SECONDS = 300
 

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from shared.auth import Caller, Scope, require
-from shared.db import Transactions
-from shared.http import RuntimeOf
 
 from identity.domain.limits import Limit, client_network
 from identity.operations.attempts import count_attempt
 from identity.settings import LimitSettings, Settings
 from identity.signing import AccessTokenIssuer
+from shared.auth import Caller, Scope, require
+from shared.db import Transactions
+from shared.http import RuntimeOf
 
 
 def _now() -> datetime:

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from fastapi import APIRouter, Depends
-from shared.auth import require_internal
-from shared.db import Tx
 
 from identity.api.dependencies import Now, not_stored
 from identity.operations import invites
 from identity.schemas import InviteCreate, InviteRead
+from shared.auth import require_internal
+from shared.db import Tx
 
 router = APIRouter(
     prefix="/internal/invites", dependencies=[Depends(require_internal("operator")), Depends(not_stored)]

@@ -3,9 +3,6 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from shared.db import ReadTx, Tx
-from shared.idempotency import OnceOnly
-from shared.paging import Page, Paging, cached_json, page_of
 
 from identity import queries
 from identity.api.dependencies import (
@@ -19,6 +16,9 @@ from identity.api.dependencies import (
 from identity.models import Owner
 from identity.operations import devices, sessions
 from identity.schemas import DeviceRead, EnrolmentRead, MeRead, SessionRead
+from shared.db import ReadTx, Tx
+from shared.idempotency import OnceOnly
+from shared.paging import Page, Paging, cached_json, page_of
 
 router = APIRouter(prefix="/api/v1/me", tags=["me"])
 

@@ -4,14 +4,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from shared.db import ReadTx, Tx
-from shared.idempotency import OnceOnly
-from shared.paging import Page, Paging, cached_json, page_of
 
 from identity import queries
 from identity.api.dependencies import AccountReader, AccountWriter, Now, limit_per_owner, not_stored
 from identity.operations import tokens
 from identity.schemas import TokenCreate, TokenCreated, TokenRead
+from shared.db import ReadTx, Tx
+from shared.idempotency import OnceOnly
+from shared.paging import Page, Paging, cached_json, page_of
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
 

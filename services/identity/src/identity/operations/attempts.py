@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from shared.db import Database
-
 from identity import queries
 from identity.domain.limits import Limit
 from identity.errors import TooManyAttempts
+from shared.db import Database
 
 
 async def count_attempt(database: Database, limit: Limit, subject: str, now: datetime) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from shared.auth import Caller
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import queries
@@ -15,6 +14,7 @@ from identity.errors import DeviceKnown, DeviceNotFound, EnrolmentCodeInvalid, L
 from identity.models import Device, Enrolment
 from identity.operations.sessions import Tokens, demand_live_session, open_session
 from identity.signing import AccessTokenIssuer
+from shared.auth import Caller
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import queries
@@ -15,6 +14,7 @@ from identity.domain.secrets import SECRET_BYTES, digest, render_secret
 from identity.errors import NonceUsed, ProofExpired, ProofInvalid
 from identity.models import Nonce
 from identity.operations.attempts import count_attempt
+from shared.db import Database
 
 
 @dataclass(frozen=True)

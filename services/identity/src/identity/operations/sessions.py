@@ -6,8 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from shared.auth import Caller, Scope
-from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import queries
@@ -16,6 +14,8 @@ from identity.domain.secrets import REFRESH_TOKEN_PREFIX, SECRET_BYTES, SEED_BYT
 from identity.errors import RefreshInvalid, RefreshReused, SessionEnded, SessionNotFound
 from identity.models import Device, Owner, RefreshToken, Session
 from identity.signing import AccessTokenIssuer
+from shared.auth import Caller, Scope
+from shared.db import Database
 
 ALL_SCOPES = [scope.value for scope in Scope]
 

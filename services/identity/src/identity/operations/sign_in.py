@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from shared.db import Database
-from shared.events.identity import OwnerRegistered
-from shared.outbox import publish
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import queries
@@ -25,6 +22,9 @@ from identity.operations.attempts import count_attempt
 from identity.operations.sessions import Tokens, open_session
 from identity.settings import Registration, Settings
 from identity.signing import AccessTokenIssuer
+from shared.db import Database
+from shared.events.identity import OwnerRegistered
+from shared.outbox import publish
 
 FIRST_DEVICE = "First device"
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from shared.auth import Caller, Scope, ScopeMissing
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import queries
@@ -14,6 +13,7 @@ from identity.errors import ApiTokenInvalid, ScopeNotGrantable, TokenNotFound
 from identity.models import ApiToken
 from identity.operations.sessions import demand_live_session
 from identity.signing import AccessTokenIssuer
+from shared.auth import Caller, Scope, ScopeMissing
 
 # With it a program could make further tokens and enrol devices, and so outlive the token's own revocation.
 UNGRANTABLE = frozenset({Scope.ACCOUNT_WRITE})
