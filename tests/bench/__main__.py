@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.bench.figures import FULL, Figure, Scale, table, write
 from tests.bench.servers import Servers, servers
 from tests.support.store import PROJECT
 
-SCENARIOS: dict[str, Callable[[Servers, Scale], Awaitable[list[Figure]]]] = {
+SCENARIOS: dict[str, Callable[[Servers, Scale], Coroutine[None, None, list[Figure]]]] = {
     "store": store.measure,
     "lists": lists.measure,
     "events": events.measure,

@@ -33,8 +33,8 @@ INSERT_BACKUPS = """
                          first_snapshot_at, latest_snapshot_at, latest_snapshot_id, snapshot_count, storage_bytes,
                          objects, measured_at, overdue_at, initialised, key_names)
     SELECT gen_random_uuid(), $1, $2, 'backup ' || n, 'path', '/home/alice/Photos/' || n, 'backup-' || n, false,
-           'active', now() - n * interval '1 minute', now(), now(), gen_random_uuid(), 12, n * 1000003::bigint, 40, now(),
-           now() + interval '1 day', true, '{}'
+           'active', now() - n * interval '1 minute', now(), now(), gen_random_uuid(), 12, n * 1000003::bigint, 40,
+           now(), now() + interval '1 day', true, '{}'
     FROM generate_series(1, $3::int) n
 """
 
