@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from shared.errors import Kind, ServiceError
 
 Item = TypeVar("Item")
 
+DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 
 
@@ -34,16 +36,12 @@ class Page(BaseModel, Generic[Item]):
     next_cursor: str | None = Field(description="Give it back as `cursor` for the next page; null on the last one.")
 
 
+@dataclass(frozen=True)
 class PageParams:
     """``limit`` and ``cursor`` of a list request."""
 
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows per page.")] = 20,
-        cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
-    ) -> None:
-        self.limit = limit
-        self.cursor = cursor
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
 
     def after(self, *kinds: type[datetime] | type[UUID] | type[int] | type[str]) -> tuple[Any, ...] | None:
         """The sort key to go on after, or None on the first page.
@@ -62,7 +60,15 @@ class PageParams:
             raise CursorInvalid("This cursor is not one of this list's. Start again without a cursor.") from error
 
 
-Paging = Annotated[PageParams, Depends()]
+async def _page_params(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows per page.")] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
+) -> PageParams:
+    """A coroutine, because FastAPI gives everything else that it depends on a thread, class or function."""
+    return PageParams(limit, cursor)
+
+
+Paging = Annotated[PageParams, Depends(_page_params)]
 
 
 def encode_cursor(values: Sequence[datetime | UUID | int | str]) -> str:
