@@ -4,6 +4,8 @@ import base64
 import os
 import shutil
 import stat
+import subprocess
+import threading
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -101,12 +103,14 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def run(account: Account, path: Path, password: bytes = b"correct horse", **request: Any) -> BackupReport:
+def run(
+    account: Account, path: Path, password: bytes = b"correct horse", *, as_json: bool = True, **request: Any
+) -> BackupReport:
     file = path.parent / "password"
     file.write_bytes(password + b"\n")
     with session.open_client(account.scripted.origin) as client:
         wish = BackupRequest(path=path, name="docs", **request)
-        return back_up(client, wish, PasswordSource(file=str(file)), Output(as_json=True))
+        return back_up(client, wish, PasswordSource(file=str(file)), Output(as_json=as_json))
 
 
 def hinder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restic_path: str, subcommand: str, script: str) -> None:
@@ -244,6 +248,44 @@ def test_the_gates_word_that_another_device_is_making_the_repository_is_waited_o
     hinder(monkeypatch, tmp_path, restic_path, "init", f"echo '{refusal}' >&2; exit 1")
 
     assert run(account, folder).status == "successful"
+
+
+def leave_half_made(account: Account, program: Path) -> None:
+    """A repository whose init was interrupted between its key and its config."""
+    env = {b"RESTIC_PASSWORD": b"correct horse"}
+    subprocess.run([program, "-r", account.repository, "init", "--quiet"], env=env, check=True)
+    (account.repository / "config").unlink()
+
+
+def test_the_leftovers_of_an_interrupted_first_backup_are_waited_out(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, restic_path: str, capsys: Any
+) -> None:
+    leave_half_made(account, Path(restic_path))
+    answer = account.key_files()
+    account.scripted.answers["GET", f"/backups/{BACKUP_ID}/key-files"] = lambda _: answer
+    monkeypatch.setattr("agent.backing_up.HALF_MADE_POLL_SECONDS", 0.5)
+    monkeypatch.setattr("agent.backing_up.LOST_AFTER_SECONDS", 1.0)
+    sweeping = threading.Timer(4.0, lambda: shutil.rmtree(account.repository / "keys"))
+    sweeping.start()
+
+    report = run(account, folder, as_json=False)
+
+    assert report.status == "successful"
+    assert capsys.readouterr().err.count("was interrupted") == 1
+
+
+def test_leftovers_that_stay_end_with_what_to_do(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch, restic_path: str
+) -> None:
+    leave_half_made(account, Path(restic_path))
+    monkeypatch.setattr("agent.backing_up.HALF_MADE_POLL_SECONDS", 0.1)
+    monkeypatch.setattr("agent.backing_up.HALF_MADE_SECONDS", 0.5)
+
+    with pytest.raises(SpaceError) as failure:
+        run(account, folder)
+
+    assert failure.value.code == "first_backup_interrupted"
+    assert "two minutes" in (failure.value.hint or "")
 
 
 def test_a_stray_key_file_of_a_lost_race_does_not_lock_the_owner_out(

@@ -18,6 +18,7 @@ from agent.errors import (
     KeyMismatch,
     KeysExpired,
     RepositoryExists,
+    RepositoryHalfMade,
     RepositoryLocked,
     RepositoryMissing,
     ServerRefused,
@@ -40,6 +41,9 @@ MAX_STEPS = 100
 INIT_ELSEWHERE_SECONDS = 1.0
 # Longer than the half minute for which the store gate lets one device alone make a repository.
 LOST_AFTER_SECONDS = 40.0
+# The service removes what an interrupted init left at its next measurement, within two minutes.
+HALF_MADE_SECONDS = 150.0
+HALF_MADE_POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,7 @@ class _Upload:
         self._out = out
         self._has_unlocked = False
         self._missing_since: float | None = None
+        self._half_made_since: float | None = None
         self._untried_hints: list[str] | None = None
 
     def run(self, source: Path, request: BackupRequest) -> BackupOutcome:
@@ -258,6 +263,9 @@ class _Upload:
             case RepositoryMissing():
                 self._give_up_when_lost(error)
                 return _Step.INIT
+            case RepositoryHalfMade():
+                self._wait_until_swept(error)
+                return _Step.BACK_UP
             case KeysExpired():
                 self._out.say("The store's keys have expired; going on with new ones.")
                 self._keys.renew(error)
@@ -290,6 +298,27 @@ class _Upload:
                 f"The repository of the backup task {self._task.name} was there and is not in the store any more.",
                 hint="Tell whoever runs the store. To begin anew, use another --name.",
             ) from error
+
+    def _wait_until_swept(self, error: RepositoryHalfMade) -> None:
+        """Give the service time to remove the keys of an interrupted init, or another device time to finish its own.
+
+        Raises:
+            SpaceError: `first_backup_interrupted`: the keys are there still.
+        """
+        now = time.monotonic()
+        if self._half_made_since is None:
+            self._half_made_since = now
+            self._out.say("An earlier first backup of this task was interrupted, and what it left is being removed.")
+            self._out.say(f"Trying again by itself for up to {HALF_MADE_SECONDS:.0f} seconds …")
+        if now - self._half_made_since > HALF_MADE_SECONDS:
+            raise SpaceError(
+                "first_backup_interrupted",
+                "An earlier first backup of this task was interrupted, and what it left is not removed yet.",
+                hint="Run the same command again in two minutes.",
+            ) from error
+        time.sleep(HALF_MADE_POLL_SECONDS)
+        # What was half made is not lost.
+        self._missing_since = None
 
     def _try_another_key(self, error: KeyMismatch) -> None:
         """Of several key files that the password opens, one belongs to the repository: another init lost a race."""

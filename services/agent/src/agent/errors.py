@@ -97,6 +97,10 @@ class RepositoryExists(ResticError):
     pass
 
 
+class RepositoryHalfMade(ResticError):
+    """Keys without a config: an init was interrupted, or is being done at this moment."""
+
+
 class RepositoryLocked(ResticError):
     pass
 

@@ -15,6 +15,7 @@ from agent.errors import (
     KeysExpired,
     PathNotInSnapshot,
     RepositoryExists,
+    RepositoryHalfMade,
     RepositoryLocked,
     RepositoryMissing,
     ResticError,
@@ -131,6 +132,7 @@ class Repository:
 
         Raises:
             RepositoryExists: Somebody else did, perhaps just now.
+            RepositoryHalfMade: Somebody began to, and has not finished.
         """
         self._checked(["init"])
 
@@ -300,6 +302,8 @@ def _failure(trouble: Trouble | None, words: str) -> Exception:
             return RepositoryMissing("repository_missing", "There is no repository yet.")
         case Trouble.REPOSITORY_EXISTS:
             return RepositoryExists("repository_exists", "The repository exists already.")
+        case Trouble.REPOSITORY_HALF_MADE:
+            return RepositoryHalfMade("repository_half_made", "The repository has keys and no config.")
         case Trouble.LOCKED:
             return RepositoryLocked(
                 "repository_locked",

@@ -16,6 +16,7 @@ class Trouble(StrEnum):
     WRONG_PASSWORD = "wrong_password"  # noqa: S105
     NO_REPOSITORY = "no_repository"
     REPOSITORY_EXISTS = "repository_exists"
+    REPOSITORY_HALF_MADE = "repository_half_made"
     LOCKED = "locked"
     KEY_MISMATCH = "key_mismatch"
     CERTIFICATE = "certificate"
@@ -38,6 +39,7 @@ _TEXTS = (
     # The store gate refuses a second init in restic's words: "Access Denied: config file already exists."
     ("config file already exists", Trouble.REPOSITORY_EXISTS),
     ("already initialized", Trouble.REPOSITORY_EXISTS),
+    ("repository already contains keys", Trouble.REPOSITORY_HALF_MADE),
     ("access denied", Trouble.DENIED),
     ("accessdenied", Trouble.DENIED),
     ("x509:", Trouble.CERTIFICATE),
