@@ -49,7 +49,7 @@ def ask(grant: Grant, method: str, name: str = "", query: str = "", *, copies: b
     """Decide about a request for an object of the grant's repository."""
     root = grant.root if grant.repository else f"{grant.root}{REPOSITORY}/"
     path = quote(f"/vault/{root}{name}" if name else "/vault/", safe="/")
-    return decide(grant, parse(method, path + query, copies=copies), NOW)
+    return decide(grant, parse(method, path + query, copies=copies, length=1), NOW)
 
 
 def refusal(grant: Grant, method: str, name: str = "", query: str = "", **more: bool) -> tuple[int, str, str]:
@@ -133,14 +133,34 @@ def test_only_what_restic_writes_can_be_written(name: str) -> None:
     assert refusal(WRITE, "DELETE", name) == DENIED
 
 
-def test_an_upload_in_parts_follows_the_rules_of_an_upload() -> None:
-    assert ask(WRITE, "POST", DATA, "?uploads=") is None
-    assert ask(WRITE, "PUT", DATA, "?partNumber=1&uploadId=x") is None
-    assert ask(WRITE, "POST", DATA, "?uploadId=x") is None
-    assert ask(WRITE, "DELETE", DATA, "?uploadId=x") is None
-    assert isinstance(ask(WRITE, "POST", SNAPSHOT, "?uploadId=x"), Overwrite)
-    assert refusal(WRITE, "PUT", DATA, "?acl=") == DENIED
-    assert refusal(READ, "POST", DATA, "?uploads=") == DENIED
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        ("POST", "?uploads="),
+        ("PUT", "?partNumber=1&uploadId=x"),
+        ("POST", "?uploadId=x"),
+        ("DELETE", "?uploadId=x"),
+        ("PUT", "?acl="),
+    ],
+)
+def test_nothing_is_uploaded_in_parts_because_parts_lie_in_the_store_unseen(method: str, query: str) -> None:
+    for name in (DATA, SNAPSHOT, LOCK):
+        assert refusal(WRITE, method, name, query) == DENIED
+
+
+@pytest.mark.parametrize("name", ["config", KEY_FILE, SNAPSHOT, LOCK])
+@pytest.mark.parametrize("length", [None, 20_000_000])
+def test_what_is_small_by_nature_is_not_let_in_large(name: str, length: int | None) -> None:
+    path = quote(f"/vault/{WRITE.root}{name}")
+    with pytest.raises(Refused) as refused:
+        decide(WRITE, parse("PUT", path, copies=False, length=length), NOW)
+    assert refused.value.code == "EntityTooLarge"
+
+
+def test_packs_and_indexes_may_be_of_any_size() -> None:
+    for name in (DATA, INDEX):
+        path = quote(f"/vault/{WRITE.root}{name}")
+        assert decide(WRITE, parse("PUT", path, copies=False, length=200_000_000), NOW) is None
 
 
 def test_a_copy_is_refused_because_its_source_is_not_in_the_path() -> None:
@@ -156,7 +176,7 @@ def test_another_repository_bucket_or_owner_is_out_of_reach(grant: Grant) -> Non
         f"/vault/{grant.root.rstrip('/')}",
     ):
         with pytest.raises(Refused) as refused:
-            decide(grant, parse("GET", quote(path), copies=False), NOW)
+            decide(grant, parse("GET", quote(path), copies=False, length=1), NOW)
         assert (refused.value.status, refused.value.code) == DENIED[:2]
 
 
@@ -217,13 +237,13 @@ def test_a_restricted_owner_reads_and_deletes_and_does_not_upload(
 )
 def test_what_two_readers_could_read_differently_is_refused(uri: str) -> None:
     with pytest.raises(Refused) as refused:
-        parse("GET", uri, copies=False)
+        parse("GET", uri, copies=False, length=1)
     assert (refused.value.status, refused.value.code) == INVALID_URI[:2]
 
 
 def test_escapes_are_read_once() -> None:
-    assert parse("GET", "/vault/did%3Akey/a%20b%252e", copies=False).key == "did:key/a b%2e"
-    assert parse("GET", "/vault/?prefix=a+b%2Fc", copies=False).query == {"prefix": "a b/c"}
+    assert parse("GET", "/vault/did%3Akey/a%20b%252e", copies=False, length=1).key == "did:key/a b%2e"
+    assert parse("GET", "/vault/?prefix=a+b%2Fc", copies=False, length=1).query == {"prefix": "a b/c"}
 
 
 segment = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs", "Cc"]), min_size=1).filter(
@@ -234,14 +254,14 @@ segment = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"
 @given(st.lists(segment, min_size=1, max_size=5))
 def test_a_path_that_passes_is_the_path_that_was_meant(segments: list[str]) -> None:
     path = "/".join(segments)
-    assert parse("GET", "/vault/" + quote(path, safe="/"), copies=False).key == path
+    assert parse("GET", "/vault/" + quote(path, safe="/"), copies=False, length=1).key == path
 
 
 @given(st.text(), st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", ""]), st.booleans())
 def test_whatever_is_asked_it_is_decided(uri: str, method: str, copies: bool) -> None:
     """Never an error of ours, and never more than a read key may: nothing outside its root."""
     try:
-        request = parse(method, uri, copies=copies)
+        request = parse(method, uri, copies=copies, length=1)
         decide(READ, request, NOW)
     except Refused:
         return
@@ -251,7 +271,7 @@ def test_whatever_is_asked_it_is_decided(uri: str, method: str, copies: bool) ->
 
 @given(st.sampled_from([READ, WRITE, WHOLE_OWNER]), segment, st.sampled_from(["GET", "PUT", "DELETE"]))
 def test_no_key_reaches_outside_its_root(grant: Grant, stray: str, method: str) -> None:
-    request = StoreRequest(method, "vault", f"p1.amazonaws.com/backups/{stray}/{DATA}", {}, copies=False)
+    request = StoreRequest(method, "vault", f"p1.amazonaws.com/backups/{stray}/{DATA}", {}, copies=False, length=1)
     with pytest.raises(Refused):
         decide(grant, request, NOW)
 

@@ -1,5 +1,6 @@
 """What the list says is what the store holds: real restic, real store, measured by catalog."""
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from catalog.errors import StoreUnavailable
-from catalog.models import Backup, OwnerSpace
+from catalog.models import Backup, OwnerSpace, RepositoryClaim
 from catalog.operations.measure import discover_due_owner, measure_due_backup
 from catalog.operations.remove import begin_due_removal, finish_due_removal
 from shared.messaging import OutboxMessage
@@ -266,3 +267,97 @@ async def test_a_backup_that_is_being_restored_is_not_removed(store: Store, sour
     assert (await store.get(owner, f"/api/v1/backups/{backup_id}"))["state"] == "deleting"
     code, said = await store.restic(given.json(), "snapshots", "--no-lock", "--json")
     assert code == 0, said
+
+
+async def test_a_store_whose_disk_is_not_there_is_not_taken_for_an_empty_one(store: Store, source: Path) -> None:
+    owner = Owner()
+    backup_id = await store.register_backup(owner)
+    await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
+    await measure(store)
+    before = await store.get(owner, f"/api/v1/backups/{backup_id}")
+    runtime = store.runtime
+    now = datetime.now(UTC)
+    away = store.folder.with_name("unmounted")
+    store.folder.rename(away)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await measure(store, now + timedelta(days=2))
+        async with runtime.database.transaction() as session:
+            due = update(Backup).where(Backup.id == backup_id)
+            await session.execute(due.values(state="removing", delete_due_at=now))
+        with pytest.raises(StoreUnavailable):
+            await finish_due_removal(runtime.database, runtime.adapters, now)
+    finally:
+        shutil.rmtree(store.folder, ignore_errors=True)
+        away.rename(store.folder)
+    after = await store.get(owner, f"/api/v1/backups/{backup_id}")
+    assert (after["state"], after["storage_bytes"]) == ("removing", before["storage_bytes"])
+    assert after["latest_snapshot_id"] == before["latest_snapshot_id"]
+
+
+async def test_what_an_interrupted_initialisation_left_is_swept_so_that_the_next_succeeds(
+    store: Store, source: Path
+) -> None:
+    owner = Owner()
+    backup_id = await store.register_backup(owner)
+    key = await store.key(owner, backup_id)
+    code, said = await store.restic(key, "init")
+    assert code == 0, said
+    (config,) = store.folder_of(owner).rglob("config")
+    config.unlink()
+    code, said = await store.restic(key, "init")
+    assert "already contains keys" in said
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    await measure(store, later)
+    async with store.runtime.database.transaction() as session:
+        # Two minutes later the claim of the first key has ended too.
+        await session.execute(update(RepositoryClaim).values(claimed_until=datetime.now(UTC) - timedelta(seconds=1)))
+    assert await back_up(store, owner, backup_id, source)
+
+
+async def test_a_repository_that_lost_its_config_keeps_its_keys(store: Store, source: Path) -> None:
+    owner = Owner()
+    backup_id = await store.register_backup(owner)
+    await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
+    await measure(store)
+    (config,) = store.folder_of(owner).rglob("config")
+    config.unlink()
+    await measure(store, datetime.now(UTC) + timedelta(days=2))
+    assert len(list(store.folder_of(owner).rglob("keys/*"))) == 1
+
+
+async def test_a_device_with_a_wrong_clock_does_not_hide_its_newest_snapshot(store: Store, source: Path) -> None:
+    owner = Owner()
+    backup_id = await store.register_backup(owner)
+    await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
+    await measure(store)
+    (source / "new").write_bytes(b"n")
+    restic_id = await back_up(store, owner, backup_id, source)
+    body = {"restic_id": restic_id, "taken_at": "2020-01-01T00:00:00Z"}
+    path = f"/api/v1/backups/{backup_id}/snapshots"
+    answer = await store.api.post(path, json=body, headers=store.issuer.headers(owner))
+    assert answer.status_code == 202
+    await measure(store)
+    newest = (await store.get(owner, path))["items"][0]
+    assert newest["restic_id"] == restic_id
+    assert newest["taken_at"].startswith(str(datetime.now(UTC).year))
+    assert (await store.get(owner, f"/api/v1/backups/{backup_id}"))["latest_snapshot_id"] == newest["snapshot_id"]
+    again = await store.api.post(path, json={**body, "size_added_bytes": 1}, headers=store.issuer.headers(owner))
+    assert again.json() == newest, "said once"
+
+
+async def test_a_repository_made_again_under_its_old_name_is_another_backup(store: Store, source: Path) -> None:
+    owner = Owner()
+    backup_id = await store.register_backup(owner)
+    await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
+    await measure(store)
+    async with store.runtime.database.transaction() as session:
+        gone = update(Backup).where(Backup.id == backup_id)
+        await session.execute(gone.values(state="deleted", discovered=True))
+        due = update(OwnerSpace).where(OwnerSpace.owner_id == owner.owner_id)
+        await session.execute(due.values(discover_due_at=datetime.now(UTC)))
+    runtime = store.runtime
+    while await discover_due_owner(runtime.database, runtime.adapters, runtime.settings, datetime.now(UTC)):
+        pass
+    (found,) = (await store.get(owner, "/api/v1/backups"))["items"]
+    assert found["backup_id"] != str(backup_id)

@@ -18,7 +18,7 @@ from tests.support.tokens import Owner
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WANTED = BackupCreate(name="photos", source=PathSource(kind="path", path="/data"))
-EMPTY = Listing(0, 0, has_config=True, key_names=[], snapshots={})
+EMPTY = Listing(0, 0, has_config=True, key_names=[], snapshots={}, newest_at=None)
 
 
 def caller() -> Caller:
@@ -142,7 +142,7 @@ async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: 
     who = caller()
     backup_id = await registered(catalog, who)
     runtime = catalog.runtime
-    newer = Listing(500, 5, has_config=True, key_names=[], snapshots={})
+    newer = Listing(500, 5, has_config=True, key_names=[], snapshots={}, newest_at=None)
     for listing, measured_at in ((newer, NOW + timedelta(minutes=1)), (EMPTY, NOW)):
         async with runtime.database.transaction() as session:
             await _record(

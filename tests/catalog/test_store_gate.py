@@ -207,3 +207,34 @@ async def test_an_upload_reaches_the_store_whole(store: Store) -> None:
     content = bytes(range(256)) * 80_000
     assert (await put(store, key, f"data/ab/{HASH}", content)).status_code == 200
     assert (await store.ask(key, "GET", path_of(key, f"data/ab/{HASH}"))).content == content
+
+
+async def test_a_restricted_owner_cannot_store_much_under_the_name_of_a_lock(store: Store) -> None:
+    owner = Owner()
+    key = await store.key(owner, await store.register_backup(owner))
+    refused = await put(store, key, f"locks/{HASH}", b"x" * 100_000)
+    assert (refused.status_code, code(refused)) == (400, "EntityTooLarge")
+    assert (await put(store, key, f"locks/{HASH}", b"x" * 200)).status_code == 200
+
+
+async def test_an_upload_in_parts_is_refused(store: Store) -> None:
+    owner = Owner()
+    key = await store.key(owner, await store.register_backup(owner))
+    refused = await store.ask(key, "POST", path_of(key, f"data/ab/{HASH}"), "?uploads=")
+    assert (refused.status_code, code(refused)) == (403, "AccessDenied")
+
+
+async def test_an_owner_sees_their_keys_and_ends_them_all(store: Store) -> None:
+    owner, other = Owner(), Owner()
+    backup_id = await store.register_backup(owner)
+    keys = [await store.key(owner, backup_id, scope) for scope in ("write", "read")]
+    others = await store.key(other, await store.register_backup(other))
+    listed = (await store.get(owner, "/api/v1/storage-keys"))["items"]
+    assert {item["access_key_id"] for item in listed} == {key["access_key_id"] for key in keys}
+    assert not {"secret_access_key", "session_token"} & set(listed[0])
+    ended = await store.api.delete("/api/v1/storage-keys", headers=store.issuer.headers(owner))
+    assert ended.status_code == 204
+    assert (await store.get(owner, "/api/v1/storage-keys"))["items"] == []
+    for key in keys:
+        assert await refusal(store, key) == (403, "InvalidAccessKeyId")
+    assert (await store.ask(others, "HEAD", "/vault/")).status_code == 200

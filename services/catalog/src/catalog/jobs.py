@@ -28,7 +28,8 @@ async def finish_removal(runtime: CatalogRuntime, now: datetime) -> int:
 
 
 JOBS = (
-    Job("measure", measure, timedelta(milliseconds=500)),
+    # Several at once: one owner's large repository does not keep the others waiting.
+    *(Job("measure", measure, timedelta(milliseconds=500)) for _ in range(3)),
     Job("discover", discover, timedelta(seconds=2)),
     Job("begin_removal", begin_removal, timedelta(seconds=5)),
     Job("finish_removal", finish_removal, timedelta(seconds=5)),

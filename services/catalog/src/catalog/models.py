@@ -103,7 +103,13 @@ class Backup(Base):
     __table_args__ = (
         one_of("state", *State),
         one_of("kind", "path", "app"),
-        UniqueConstraint("owner_id", "repository"),
+        Index(
+            "uq_backups_live_repository",
+            "owner_id",
+            "repository",
+            unique=True,
+            postgresql_where=text("state <> 'deleted'"),
+        ),
         # A name means one backup; what was found in the store may be called like one we made.
         Index(
             "uq_backups_live_name",

@@ -290,6 +290,21 @@ async def bring_measurement_forward(session: AsyncSession, backup_id: UUID, due_
     )
 
 
+async def end_discovery(session: AsyncSession, owner_id: UUID, lease_until: datetime, due_at: datetime) -> None:
+    """Look again at this time, unless somebody asked for it while we looked."""
+    await session.execute(
+        update(OwnerSpace)
+        .where(OwnerSpace.owner_id == owner_id, OwnerSpace.discover_due_at == lease_until)
+        .values(discover_due_at=due_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def live_repositories(owner_id: UUID) -> Select[str]:
+    """The owner's repositories that are not deleted; one made again under its old name is another backup."""
+    return select(Backup.repository).where(Backup.owner_id == owner_id, Backup.state != State.DELETED)
+
+
 async def bring_discovery_forward(session: AsyncSession, owner_id: UUID, due_at: datetime) -> None:
     """Look through the owner's folder at this time at the latest."""
     await session.execute(
@@ -314,7 +329,14 @@ async def claim_measurement(session: AsyncSession, now: datetime, lease_until: d
         update(Backup)
         .where(Backup.id == due, OwnerSpace.owner_id == Backup.owner_id)
         .values(measure_due_at=lease_until)
-        .returning(Backup.id.label("backup_id"), Backup.owner_id, Backup.repository, OwnerSpace.prefix)
+        .returning(
+            Backup.id.label("backup_id"),
+            Backup.owner_id,
+            Backup.repository,
+            Backup.initialised,
+            OwnerSpace.prefix,
+            OwnerSpace.prepared,
+        )
         .execution_options(synchronize_session=False)
     )
     return claimed.one_or_none()
@@ -334,7 +356,7 @@ async def claim_discovery(session: AsyncSession, now: datetime, lease_until: dat
         update(OwnerSpace)
         .where(OwnerSpace.owner_id == due)
         .values(discover_due_at=lease_until)
-        .returning(OwnerSpace.owner_id, OwnerSpace.prefix)
+        .returning(OwnerSpace.owner_id, OwnerSpace.prefix, OwnerSpace.prepared)
         .execution_options(synchronize_session=False)
     )
     return claimed.one_or_none()
@@ -354,7 +376,9 @@ async def claim_deletion(session: AsyncSession, now: datetime, state: State, lea
         update(Backup)
         .where(Backup.id == due, OwnerSpace.owner_id == Backup.owner_id)
         .values(delete_due_at=lease_until)
-        .returning(Backup.id.label("backup_id"), Backup.owner_id, Backup.repository, OwnerSpace.prefix)
+        .returning(
+            Backup.id.label("backup_id"), Backup.owner_id, Backup.repository, OwnerSpace.prefix, OwnerSpace.prepared
+        )
         .execution_options(synchronize_session=False)
     )
     return claimed.one_or_none()
@@ -372,12 +396,12 @@ async def is_being_written(session: AsyncSession, owner_id: UUID, backup_id: UUI
     return bool(await session.scalar(select(live.exists())))
 
 
-async def is_being_restored(session: AsyncSession, backup_id: UUID, now: datetime) -> datetime | None:
-    """When the last live key of a restore of this backup ends; None when nobody restores it."""
+async def in_use_until(session: AsyncSession, backup_id: UUID, now: datetime) -> datetime | None:
+    """When the last key ends that removal must wait for: of a restore, or one that cannot be revoked; None if none."""
     return await session.scalar(
         select(func.max(StorageKey.expires_at)).where(
             StorageKey.backup_id == backup_id,
-            StorageKey.restore_id.is_not(None),
+            or_(StorageKey.restore_id.is_not(None), StorageKey.issuer != "vault"),
             StorageKey.expires_at > now,
             StorageKey.revoked_at.is_(None),
         )
@@ -388,12 +412,15 @@ async def revoke_keys(
     session: AsyncSession,
     now: datetime,
     *,
+    owner_id: UUID | None = None,
     backup_id: UUID | None = None,
     restore_id: UUID | None = None,
     issued_until: datetime | None = None,
 ) -> None:
-    """Revoke the live keys of a backup, or of a restore; only those issued until an instant when one is given."""
+    """Revoke the live keys of an owner, a backup or a restore; only those issued until an instant when one is given."""
     query = update(StorageKey).where(StorageKey.revoked_at.is_(None), StorageKey.expires_at > now)
+    if owner_id is not None:
+        query = query.where(StorageKey.owner_id == owner_id)
     if backup_id is not None:
         query = query.where(StorageKey.backup_id == backup_id)
     if restore_id is not None:
@@ -401,6 +428,25 @@ async def revoke_keys(
     if issued_until is not None:
         query = query.where(StorageKey.issued_at <= issued_until)
     await session.execute(query.values(revoked_at=now).execution_options(synchronize_session=False))
+
+
+async def list_live_keys(
+    session: AsyncSession, owner_id: UUID, now: datetime, *, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[AnyRow]:
+    """An owner's keys that have not ended, newest first."""
+    query = select(
+        StorageKey.access_key_id,
+        StorageKey.backup_id,
+        StorageKey.restore_id,
+        StorageKey.access.label("scope"),
+        StorageKey.issuer,
+        StorageKey.issued_at,
+        StorageKey.expires_at,
+    ).where(StorageKey.owner_id == owner_id, StorageKey.expires_at > now, StorageKey.revoked_at.is_(None))
+    if after is not None:
+        query = query.where(tuple_(StorageKey.issued_at, StorageKey.access_key_id) < after)
+    query = query.order_by(StorageKey.issued_at.desc(), StorageKey.access_key_id.desc()).limit(limit + 1)
+    return (await session.execute(query)).all()
 
 
 async def find_grant(session: AsyncSession, access_key_id: str) -> AnyRow | None:
@@ -424,7 +470,9 @@ async def find_grant(session: AsyncSession, access_key_id: str) -> AnyRow | None
 
 async def is_known_object(session: AsyncSession, owner_id: UUID, repository: str, folder: str, name: str) -> bool:
     """Whether catalog has seen this object of a repository, so that nobody may write it again."""
-    backup = select(Backup.id).where(Backup.owner_id == owner_id, Backup.repository == repository)
+    backup = select(Backup.id).where(
+        Backup.owner_id == owner_id, Backup.repository == repository, Backup.state != State.DELETED
+    )
     match folder:
         case "config":
             known = backup.where(Backup.initialised)
@@ -439,7 +487,12 @@ async def is_known_object(session: AsyncSession, owner_id: UUID, repository: str
 
 async def is_initialised(session: AsyncSession, owner_id: UUID, repository: str) -> bool:
     """Whether the repository's config has been seen in the store."""
-    seen = select(Backup.id).where(Backup.owner_id == owner_id, Backup.repository == repository, Backup.initialised)
+    seen = select(Backup.id).where(
+        Backup.owner_id == owner_id,
+        Backup.repository == repository,
+        Backup.initialised,
+        Backup.state != State.DELETED,
+    )
     return bool(await session.scalar(select(seen.exists())))
 
 

@@ -136,6 +136,18 @@ class StorageKeyRead(BaseModel):
     ca_certificate: str | None = Field(description="PEM of the authority to trust; null when it is a public one.")
 
 
+class StorageKeyListed(BaseModel):
+    """A key that has not ended, as far as it may be shown again."""
+
+    access_key_id: str
+    backup_id: UUID | None
+    restore_id: UUID | None
+    scope: Access
+    issuer: str
+    issued_at: datetime
+    expires_at: datetime
+
+
 class KeyFile(BaseModel):
     name: str
     content: str = Field(description="The file as it lies in the repository, in base64.")

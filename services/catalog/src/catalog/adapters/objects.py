@@ -53,8 +53,14 @@ class ObjectStore:
                 if error.response["Error"]["Code"] not in PRESENT:
                     raise
 
-    async def list_objects(self, location: Location, folder: str) -> AsyncIterator[list[StoredObject]]:
+    async def list_objects(
+        self, location: Location, folder: str, *, may_be_new: bool = False
+    ) -> AsyncIterator[list[StoredObject]]:
         """All objects below a folder of the owner's root, a page at a time, in the store's order.
+
+        Args:
+            may_be_new: The owner may have no bucket yet, which is then no object. A bucket that was there and is not
+                (a disk that is not mounted) is a store that does not answer, never an empty one.
 
         Raises:
             StoreUnavailable: If a page cannot be had; a part of a listing is never taken for the whole.
@@ -62,21 +68,21 @@ class ObjectStore:
         start = location.root + folder
         async with self._client(location) as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=start)
-            async for page in _present(pages):
+            async for page in _pages(pages, may_be_new=may_be_new):
                 yield [
                     StoredObject(item["Key"][len(start) :], item["Size"], item["LastModified"])
                     for item in page.get("Contents", [])
                 ]
 
-    async def list_folders(self, location: Location) -> list[str]:
-        """Names of the folders directly below the owner's root."""
+    async def list_folders(self, location: Location, *, may_be_new: bool) -> list[str]:
+        """Names of the folders directly below the owner's root; ``may_be_new`` as in ``list_objects``."""
         async with self._client(location) as client:
             pages = client.get_paginator("list_objects_v2").paginate(
                 Bucket=location.bucket, Prefix=location.root, Delimiter="/"
             )
             return [
                 item["Prefix"][len(location.root) : -1]
-                async for page in _present(pages)
+                async for page in _pages(pages, may_be_new=may_be_new)
                 for item in page.get("CommonPrefixes", [])
             ]
 
@@ -143,11 +149,10 @@ class ObjectStore:
             ) from group.exceptions[0]
 
 
-async def _present(pages: Any) -> AsyncIterator[dict[str, Any]]:
-    """The pages; none when the bucket is not there yet, because its first write makes it."""
+async def _pages(pages: Any, *, may_be_new: bool) -> AsyncIterator[dict[str, Any]]:
     try:
         async for page in pages:
             yield page
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ABSENT:
+        if not may_be_new or error.response["Error"]["Code"] not in ABSENT:
             raise

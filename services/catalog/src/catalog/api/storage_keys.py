@@ -3,15 +3,17 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
+from catalog import queries
 from catalog.api.callers import Reader, Writer
 from catalog.domain.gate import Access
 from catalog.operations import storage_keys as operations
-from catalog.schemas import StorageKeyCreate, StorageKeyRead
+from catalog.schemas import StorageKeyCreate, StorageKeyListed, StorageKeyRead
 from shared.auth import Scope, ScopeMissing
-from shared.db import Transactions, Tx
+from shared.db import ReadTx, Transactions, Tx
 from shared.http import RuntimeOf
+from shared.paging import Page, Paging, cached_json, page_of
 
 router = APIRouter(prefix="/api/v1/storage-keys", tags=["storage keys"])
 
@@ -20,12 +22,14 @@ router = APIRouter(prefix="/api/v1/storage-keys", tags=["storage keys"])
 async def issue_storage_key(
     wanted: StorageKeyCreate, caller: Reader, transactions: Transactions, runtime: RuntimeOf, response: Response
 ) -> dict[str, Any]:
-    """Get a key for one backup's repository; a writing one also needs the scope `backups:write`.
+    """Get a key for one backup's repository: a writing one needs the scope `backups:write`, a reading one
+    `backups:unlock`, because restic's key files are among what it reads.
 
     Asking again gives another key, which harms nothing: keys end by themselves.
     """
-    if wanted.scope is Access.WRITE and Scope.BACKUPS_WRITE not in caller.scopes:
-        raise ScopeMissing("This token may only read. Use one with the scope backups:write.")
+    needed = Scope.BACKUPS_WRITE if wanted.scope is Access.WRITE else Scope.BACKUPS_UNLOCK
+    if needed not in caller.scopes:
+        raise ScopeMissing(f"This token may not have such a key: it lacks {needed}.", missing_scopes=[needed])
     response.headers["Cache-Control"] = "no-store"
     return await operations.issue_key(
         transactions,
@@ -40,6 +44,21 @@ async def issue_storage_key(
         runtime.settings.measure_writing_every,
         datetime.now(UTC),
     )
+
+
+@router.get("", response_model=Page[StorageKeyListed])
+async def list_storage_keys(request: Request, caller: Reader, tx: ReadTx, paging: Paging) -> Response:
+    """Your keys that have not ended, newest first; without their secrets."""
+    rows = await queries.list_live_keys(
+        tx, caller.owner_id, datetime.now(UTC), after=paging.after(datetime, str), limit=paging.limit
+    )
+    return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("issued_at", "access_key_id")))
+
+
+@router.delete("", status_code=204)
+async def revoke_storage_keys(caller: Writer, tx: Tx) -> None:
+    """End all your keys now, such as after a device was stolen; what runs with them stops and asks for new ones."""
+    await queries.revoke_keys(tx, datetime.now(UTC), owner_id=caller.owner_id)
 
 
 @router.delete("/{access_key_id}", status_code=204)

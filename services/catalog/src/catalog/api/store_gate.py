@@ -35,6 +35,7 @@ async def admit(request: Request) -> Response:
             authorization=headers.get("x-store-authorization", ""),
             session_token=",".join(headers.getlist("x-amz-security-token")),
             copies="x-amz-copy-source" in headers,
+            length=_length(headers.get("x-store-content-length", "")),
         )
     except Refused as refused:
         return _refuse(refused)
@@ -66,6 +67,10 @@ def _gate(state: Any) -> StoreGate:
         state.store_gate = StoreGate(state.runtime.database, state.runtime.adapters.vault, state.runtime.adapters.store)
     gate: StoreGate = state.store_gate
     return gate
+
+
+def _length(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _refuse(refused: Refused) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 from catalog.domain.layout import Folder, ResticObject, classify
@@ -52,6 +53,8 @@ class StoreRequest:
     key: str
     query: Mapping[str, str]
     copies: bool
+    length: int | None
+    """Bytes of the body; None when it is not said."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,14 @@ OVER_LIMIT = (403, "AccessDenied", "Your backup storage is full. Raise your limi
 INITIALISED = (403, "AccessDenied", "Access Denied: config file already exists.")
 KEPT = (403, "AccessDenied", "Access Denied: this object is part of a backup and stays as it is.")
 
+TOO_LARGE = (400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
+
+# What restic keeps there is a few hundred bytes, a snapshot with very many paths some megabytes. Without a bound they
+# would be a way around a restriction, and make catalog read without end.
+LARGEST_BYTES = MappingProxyType(
+    {Folder.CONFIG: 65_536, Folder.KEYS: 65_536, Folder.LOCKS: 65_536, Folder.SNAPSHOTS: 16_777_216}
+)
+
 _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 +Credential=([A-Za-z0-9]{8,128})/\d{8}/[a-z0-9-]+/s3/aws4_request,")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _AMBIGUOUS = re.compile(r"%(?:5[cC]|[01][0-9A-Fa-f]|7[fF])|\\|[\x00-\x20\x7f]|;|#")
@@ -109,7 +120,7 @@ def access_key_id(authorization: str) -> str:
     return match[1]
 
 
-def parse(method: str, uri: str, *, copies: bool) -> StoreRequest:
+def parse(method: str, uri: str, *, copies: bool, length: int | None) -> StoreRequest:
     """The request as the store will read it.
 
     Raises:
@@ -130,7 +141,7 @@ def parse(method: str, uri: str, *, copies: bool) -> StoreRequest:
     inner = segments[:1] if segments[1:] == [""] else segments
     if any(segment in ("", ".", "..") for segment in inner) or len(dict(pairs)) != len(pairs):
         raise Refused(*INVALID_URI)
-    return StoreRequest(method, segments[0], "/".join(segments[1:]), dict(pairs), copies)
+    return StoreRequest(method, segments[0], "/".join(segments[1:]), dict(pairs), copies, length)
 
 
 def decide(grant: Grant, request: StoreRequest, now: datetime) -> Overwrite | None:
@@ -172,20 +183,18 @@ def _decide_object(grant: Grant, request: StoreRequest) -> Overwrite | None:
     path = request.key[len(grant.root) :]
     repository, _, below = (grant.repository, "", path) if grant.repository else path.partition("/")
     found = classify(below)
-    if not repository or found is None:
+    # No query: uploads in parts lie in the store unseen until they are complete, and restic's objects need none.
+    if not repository or found is None or request.query:
         raise Refused(*DENIED)
-    parts = request.query.keys()
-    if request.method == "DELETE" and parts <= {"uploadId"}:
-        if found.folder in (Folder.LOCKS, Folder.INDEX, Folder.DATA) or parts:
-            return None
-        raise Refused(*DENIED)
-    uploads = (request.method == "PUT" and parts in (set(), {"partNumber", "uploadId"})) or (
-        request.method == "POST" and parts in ({"uploads"}, {"uploadId"})
-    )
-    if not uploads:
+    if request.method == "DELETE" and found.folder in (Folder.LOCKS, Folder.INDEX, Folder.DATA):
+        return None
+    if request.method != "PUT":
         raise Refused(*DENIED)
     if grant.restriction is not None and found.folder is not Folder.LOCKS:
         raise Refused(*(ARREARS if grant.restriction is Restriction.ARREARS else OVER_LIMIT))
+    largest = LARGEST_BYTES.get(found.folder)
+    if largest is not None and (request.length is None or request.length > largest):
+        raise Refused(*TOO_LARGE)
     if found.folder in (Folder.CONFIG, Folder.KEYS, Folder.SNAPSHOTS):
         return Overwrite(repository, found)
     return None

@@ -127,9 +127,16 @@ async def report_snapshot(
             created_at=now,
             **said,
         )
-        .on_conflict_do_update(index_elements=[Snapshot.backup_id, Snapshot.restic_id], set_=said)
+        # Said once: a later report could otherwise move an old snapshot to the top of the list.
+        .on_conflict_do_update(
+            index_elements=[Snapshot.backup_id, Snapshot.restic_id], set_=said, where=~Snapshot.reported
+        )
         .returning(Snapshot.id)
     )
+    if snapshot_id is None:
+        snapshot_id = await session.scalar(
+            select(Snapshot.id).filter_by(backup_id=backup_id, restic_id=report.restic_id)
+        )
     assert snapshot_id is not None
     await queries.bring_measurement_forward(session, backup_id, now)
     snapshot = await queries.read_snapshot(session, owner_id, snapshot_id)

@@ -1,6 +1,6 @@
 """Measuring: what the store holds, and what follows from it for backups and snapshots."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
 from catalog.adapters import Adapters
+from catalog.domain.gate import LARGEST_BYTES
 from catalog.domain.habit import overdue_at
 from catalog.domain.layout import Folder, classify, display_name
 from catalog.domain.lifecycle import State
@@ -27,6 +28,10 @@ LEASE = timedelta(minutes=5)
 """How long a measurement may take before somebody else begins it again; both may finish."""
 TRY_AGAIN = timedelta(seconds=15)
 """After the store did not answer."""
+GIVEN_UP = timedelta(seconds=60)
+"""An initialisation writes its config within a second of its key; the gate's claim on it has ended by then too."""
+CLOCK_TOLERANCE = timedelta(days=1)
+"""How far a reported time may lie from the store's before the store's is believed; a long backup takes its time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Listing:
     has_config: bool
     key_names: list[str]
     snapshots: dict[str, SeenSnapshot]
+    newest_at: datetime | None
 
 
 async def measure_due_backup(database: Database, adapters: Adapters, settings: Settings, now: datetime) -> int:
@@ -53,8 +59,11 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
             return 0
         verified = await _verified_objects(session, claimed.backup_id)
     location = adapters.issuer.location(claimed.prefix)
+    may_be_new = not claimed.prepared
     try:
-        listing = await _list_repository(adapters, location, claimed.repository, verified)
+        listing = await _list_repository(adapters, location, claimed.repository, verified, may_be_new=may_be_new)
+        if not claimed.initialised and is_left_over(listing, now):
+            await adapters.store.remove(location, [f"{claimed.repository}/keys/{name}" for name in listing.key_names])
     except StoreUnavailable:
         async with database.transaction() as session:
             await queries.bring_measurement_forward(session, claimed.backup_id, now + TRY_AGAIN)
@@ -67,43 +76,56 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
 async def discover_due_owner(database: Database, adapters: Adapters, settings: Settings, now: datetime) -> int:
     """Look through one owner's folder for repositories nobody registered; 0 when no owner is due."""
     async with database.transaction() as session:
-        claimed = await queries.claim_discovery(session, now, now + settings.discover_every)
+        claimed = await queries.claim_discovery(session, now, now + LEASE)
         if claimed is None:
             return 0
-        known = set(await session.scalars(select(Backup.repository).where(Backup.owner_id == claimed.owner_id)))
+        known = set(await session.scalars(queries.live_repositories(claimed.owner_id)))
     try:
-        await _discover(database, adapters, claimed.owner_id, claimed.prefix, known, now)
+        await _discover(database, adapters, claimed, known, now)
     except StoreUnavailable:
         async with database.transaction() as session:
             await queries.bring_discovery_forward(session, claimed.owner_id, now + TRY_AGAIN)
         raise
+    async with database.transaction() as session:
+        await queries.end_discovery(session, claimed.owner_id, now + LEASE, now + settings.discover_every)
     return 1
 
 
 async def _discover(
-    database: Database, adapters: Adapters, owner_id: UUID, prefix: str, known: set[str], now: datetime
+    database: Database, adapters: Adapters, owner: queries.AnyRow, known: set[str], now: datetime
 ) -> None:
-    location = adapters.issuer.location(prefix)
-    for repository in await adapters.store.list_folders(location):
+    location = adapters.issuer.location(owner.prefix)
+    for repository in await adapters.store.list_folders(location, may_be_new=not owner.prepared):
         if repository in known:
             continue
         config = await adapters.store.find(location, f"{repository}/{Folder.CONFIG}")
         if config is not None:
             async with database.transaction() as session:
-                await _register_found(session, owner_id, repository, config.modified_at, now)
+                await _register_found(session, owner.owner_id, repository, config.modified_at, now)
+
+
+def is_left_over(listing: Listing, now: datetime) -> bool:
+    """Whether a repository is only the keys of an initialisation that was given up before it wrote the config.
+
+    restic refuses to initialise where it finds keys, and nobody can open them without the config.
+    """
+    only_keys = not listing.has_config and 0 < listing.objects == len(listing.key_names)
+    return only_keys and listing.newest_at is not None and now - listing.newest_at > GIVEN_UP
 
 
 async def _list_repository(
-    adapters: Adapters, location: Location, repository: str, verified: dict[str, SeenSnapshot]
+    adapters: Adapters, location: Location, repository: str, verified: dict[str, SeenSnapshot], *, may_be_new: bool
 ) -> Listing:
     storage_bytes = objects = 0
+    newest_at: datetime | None = None
     has_config = False
     key_names: list[str] = []
     found: dict[str, SeenSnapshot] = {}
-    async for page in adapters.store.list_objects(location, f"{repository}/"):
+    async for page in adapters.store.list_objects(location, f"{repository}/", may_be_new=may_be_new):
         for item in page:
             storage_bytes += item.size_bytes
             objects += 1
+            newest_at = max(newest_at or item.modified_at, item.modified_at)
             part = classify(item.name)
             if part is None or part.folder in (Folder.DATA, Folder.INDEX, Folder.LOCKS):
                 continue
@@ -115,22 +137,24 @@ async def _list_repository(
                 found[part.name] = SeenSnapshot(part.name, item.size_bytes, item.modified_at, intact=False)
     for restic_id, seen in found.items():
         before = verified.get(restic_id)
-        same = before and (before.object_bytes, before.modified_at) == (seen.object_bytes, seen.modified_at)
-        digest = restic_id if same else await adapters.store.sha256(location, f"{repository}/snapshots/{restic_id}")
-        found[restic_id] = SeenSnapshot(restic_id, seen.object_bytes, seen.modified_at, intact=digest == restic_id)
-    return Listing(storage_bytes, objects, has_config, sorted(key_names), found)
+        if before and (before.object_bytes, before.modified_at) == (seen.object_bytes, seen.modified_at):
+            found[restic_id] = before
+        elif seen.object_bytes <= LARGEST_BYTES[Folder.SNAPSHOTS]:
+            digest = await adapters.store.sha256(location, f"{repository}/snapshots/{restic_id}")
+            found[restic_id] = replace(seen, intact=digest == restic_id)
+    return Listing(storage_bytes, objects, has_config, sorted(key_names), found, newest_at)
 
 
 async def _verified_objects(session: AsyncSession, backup_id: UUID) -> dict[str, SeenSnapshot]:
-    """Snapshots whose object was found intact, with the size and time it had: the same again need not be read."""
+    """Snapshots whose object was read, with the size and time it had: the same again need not be read."""
     rows = await session.execute(
-        select(Snapshot.restic_id, Snapshot.object_bytes, Snapshot.object_modified_at).where(
-            Snapshot.backup_id == backup_id, Snapshot.status == Status.SUCCESSFUL
+        select(Snapshot.restic_id, Snapshot.status, Snapshot.object_bytes, Snapshot.object_modified_at).where(
+            Snapshot.backup_id == backup_id, Snapshot.status.in_([Status.SUCCESSFUL, Status.DAMAGED])
         )
     )
     return {
-        restic_id: SeenSnapshot(restic_id, size, modified_at, intact=True)
-        for restic_id, size, modified_at in rows
+        restic_id: SeenSnapshot(restic_id, size, modified_at, intact=status == Status.SUCCESSFUL)
+        for restic_id, status, size, modified_at in rows
         if size is not None and modified_at is not None
     }
 
@@ -204,6 +228,9 @@ async def _reconcile(session: AsyncSession, backup: Backup, listing: Listing, no
         if row.status == Status.SUCCESSFUL and before is not Status.SUCCESSFUL:
             row.kind = Kind.INCREMENTAL if has_full else Kind.FULL
             has_full = True
+            if seen_now is not None and abs(row.taken_at - seen_now.modified_at) > CLOCK_TOLERANCE:
+                # A device whose clock is wrong would hide its newest snapshot behind older ones.
+                row.taken_at = seen_now.modified_at
             publish(session, _recorded(backup, row))
     successful = sorted(
         (row for row in rows.values() if row.status == Status.SUCCESSFUL), key=lambda row: (row.taken_at, row.id)

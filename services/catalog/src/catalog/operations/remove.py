@@ -23,16 +23,17 @@ TRY_AGAIN = timedelta(seconds=15)
 async def begin_due_removal(database: Database, settings: Settings, now: datetime) -> int:
     """Take one backup past its grace: revoke its keys and let the gate forget them; 0 when none is due.
 
-    A backup that is being restored waits until that restore's keys have ended.
+    A backup that is being restored waits until that restore's keys have ended, and one with keys that cannot be
+    revoked until those have.
     """
     async with database.transaction() as session:
         claimed = await queries.claim_deletion(session, now, State.DELETING, now + settings.removal_pause)
         if claimed is None:
             return 0
-        restored_until = await queries.is_being_restored(session, claimed.backup_id, now)
-        if restored_until is not None:
+        in_use_until = await queries.in_use_until(session, claimed.backup_id, now)
+        if in_use_until is not None:
             backup = await session.get_one(Backup, claimed.backup_id)
-            backup.delete_due_at = min(restored_until, now + LEASE)
+            backup.delete_due_at = min(in_use_until, now + LEASE)
             return 1
         await queries.move(session, claimed.backup_id, State.DELETING, Trigger.GRACE_OVER, now)
         await queries.revoke_keys(session, now, backup_id=claimed.backup_id)
@@ -50,32 +51,34 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
     if claimed is None:
         return 0
     try:
-        is_empty = await _empty(adapters, claimed.prefix, claimed.repository)
+        is_empty = await _empty(adapters, claimed.prefix, claimed.repository, may_be_new=not claimed.prepared)
     except StoreUnavailable:
         async with database.transaction() as session:
             (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now + TRY_AGAIN
         raise
     async with database.transaction() as session:
         if not is_empty:
-            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now
+            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now + TRY_AGAIN
             return 1
         if await queries.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
             await _record_gone(session, await session.get_one(Backup, claimed.backup_id), now)
     return 1
 
 
-async def _empty(adapters: Adapters, prefix: str, repository: str) -> bool:
+async def _empty(adapters: Adapters, prefix: str, repository: str, *, may_be_new: bool) -> bool:
     """Remove all objects of a repository; False when there were new ones at the end."""
     location = adapters.issuer.location(prefix)
     folder = f"{repository}/"
     late: list[str] = []
-    async for page in adapters.store.list_objects(location, folder):
+    async for page in adapters.store.list_objects(location, folder, may_be_new=may_be_new):
         names = [folder + item.name for item in page]
         kept = [name for name in names if _goes_last(name.removeprefix(folder))]
         late += kept
         await adapters.store.remove(location, [name for name in names if name not in set(kept)])
     await adapters.store.remove(location, late)
-    return not [item async for page in adapters.store.list_objects(location, folder) for item in page]
+    return not [
+        item async for page in adapters.store.list_objects(location, folder, may_be_new=may_be_new) for item in page
+    ]
 
 
 def _goes_last(name: str) -> bool:

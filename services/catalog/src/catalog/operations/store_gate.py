@@ -43,13 +43,15 @@ class StoreGate:
         self._store = store
         self._known: dict[str, tuple[float, Any]] = {}
 
-    async def admit(self, *, method: str, uri: str, authorization: str, session_token: str, copies: bool) -> None:
+    async def admit(
+        self, *, method: str, uri: str, authorization: str, session_token: str, copies: bool, length: int | None
+    ) -> None:
         """Let the request through.
 
         Raises:
             Refused: With the status and the words that S3 would use.
         """
-        request = parse(method, uri, copies=copies)
+        request = parse(method, uri, copies=copies, length=length)
         key_id = access_key_id(authorization)
         row = await self._find(key_id)
         if row is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "37ec8b271d35"
+revision: str = "4d177d1ebd21"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -82,7 +82,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["owner_id"], ["owner_spaces.owner_id"], name=op.f("fk_backups_owner_id")),
         sa.ForeignKeyConstraint(["terminus_id"], ["terminus.id"], name=op.f("fk_backups_terminus_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
-        sa.UniqueConstraint("owner_id", "repository", name=op.f("uq_backups_owner_id_repository")),
     )
     op.create_index(op.f("ix_backups_delete_due_at"), "backups", ["delete_due_at"], unique=False)
     op.create_index(op.f("ix_backups_measure_due_at"), "backups", ["measure_due_at"], unique=False)
@@ -96,6 +95,13 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("state <> 'deleted' AND NOT discovered"),
         postgresql_nulls_not_distinct=True,
+    )
+    op.create_index(
+        "uq_backups_live_repository",
+        "backups",
+        ["owner_id", "repository"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'deleted'"),
     )
     op.create_table(
         "backup_moves",
@@ -230,6 +236,7 @@ def downgrade() -> None:
     op.drop_table("key_file_reads")
     op.drop_index(op.f("ix_backup_moves_backup_id"), table_name="backup_moves")
     op.drop_table("backup_moves")
+    op.drop_index("uq_backups_live_repository", table_name="backups", postgresql_where=sa.text("state <> 'deleted'"))
     op.drop_index(
         "uq_backups_live_name",
         table_name="backups",
