@@ -29,8 +29,10 @@ UNANSWERED = (
 )
 """What a statement may raise when the database does not answer; ``is_unavailable`` tells whether it did."""
 
-# Server shutting down or starting, too many connections, a lock or a statement that took too long.
-UNAVAILABLE_SQLSTATES = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "57014", "25P03"})
+# Server shutting down or starting, or too many connections.
+UNAVAILABLE_SQLSTATES = frozenset({"57P01", "57P02", "57P03", "53300"})
+# A lock or a statement that took too long: the database answers, this request did not get through.
+TIMEOUT_SQLSTATES = frozenset({"55P03", "57014", "25P03"})
 
 
 class Database:
@@ -88,6 +90,11 @@ def is_unavailable(error: BaseException) -> bool:
             return error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
         return sqlstate in UNAVAILABLE_SQLSTATES or sqlstate.startswith("08")
     return isinstance(error, UNANSWERED)
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether a lock or a statement took too long."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in TIMEOUT_SQLSTATES
 
 
 def run_migrations(url: str, metadata: Sequence[MetaData]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.db import is_unavailable
+from shared.db import is_timeout, is_unavailable
 from shared.errors import (
     STATUS,
     BodyTooLarge,
@@ -202,7 +202,7 @@ class _Guard:
     def _explain(self, error: Exception) -> Response:
         if isinstance(error, ServiceError):
             return problem(error)
-        if is_unavailable(error):
+        if is_unavailable(error) or is_timeout(error):
             log.warning("the database does not answer", service=self._service, reason=str(error))
             return problem(
                 ServiceUnavailable("This is not available just now. Try again in a moment.", retry_after_seconds=2)

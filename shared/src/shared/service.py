@@ -24,7 +24,7 @@ from sqlalchemy import MetaData, delete
 
 from shared import broker, http
 from shared.auth import TokenVerifier, require_internal
-from shared.db import Database, is_unavailable
+from shared.db import Database, is_timeout, is_unavailable
 from shared.errors import ServiceError
 from shared.inbox import Inbox, Subscription
 from shared.messaging import IdempotentResponse, InboxMessage, MessagingBase
@@ -332,7 +332,7 @@ async def _forget_old_messages(runtime: Runtime[Any, Any], now: datetime) -> int
 
 
 def _is_passing(error: Exception) -> bool:
-    return is_unavailable(error) or isinstance(error, ServiceError | OSError | TimeoutError)
+    return is_unavailable(error) or is_timeout(error) or isinstance(error, ServiceError | OSError | TimeoutError)
 
 
 def _raise_unless_unavailable(group: BaseExceptionGroup[Exception]) -> None:
