@@ -5,7 +5,7 @@ SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit docs fmt lock clean
+.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit docs fmt lock clean destroy
 
 help:
 	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
@@ -47,5 +47,8 @@ docs: bootstrap ## regenerate docs/events.md, docs/errors.md and the state diagr
 	@$(PYTHON_BIN) docs/generate.py
 lock: bootstrap ## pin every dependency again
 	@$(PYTHON_BIN) -m uv lock --upgrade && $(PYTHON_BIN) -m uv export --quiet --all-packages --no-emit-workspace --format requirements-txt -o requirements.lock
-clean: ## delete the environment and all that the system keeps (databases, store)
-	@[ ! -x $(PYTHON_BIN) ] || $(LOCAL) destroy; rm -rf .venv .space
+clean: ## delete the environment, tools and the demo's files; backups and databases stay
+	@[ ! -x $(PYTHON_BIN) ] || $(LOCAL) clean
+	@rm -rf .venv .space/tools
+destroy: bootstrap ## delete every backup, database and key of this folder (asks first; YES=1 does not)
+	@$(LOCAL) destroy $(if $(YES),--yes)

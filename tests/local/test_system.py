@@ -222,3 +222,18 @@ async def test_a_client_that_trusts_the_ca_reaches_the_store_by_every_name(syste
             answer = await client.get(f"https://{host}:{system.options.store_port}/vault/x")
             assert answer.status_code == 403
             assert "<Code>AccessDenied</Code>" in answer.text
+
+
+def test_destroy_says_what_would_be_lost_and_deletes_nothing_unasked(options: Options) -> None:
+    store = options.home / "store"
+    store.mkdir(parents=True)
+    (store / "object").write_bytes(b"x" * 1000)
+    refused = command(options, "destroy")
+    assert refused.returncode == 1
+    assert "holds 1 objects of backups" in refused.stdout
+    assert (store / "object").exists()
+    cleaned = command(options, "clean")
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert (store / "object").exists()
+    assert command(options, "destroy", "--yes").returncode == 0
+    assert not options.home.exists()

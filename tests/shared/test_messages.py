@@ -286,3 +286,20 @@ async def test_an_event_nobody_reads_is_kept_and_counted(rabbitmq: RabbitMQ) -> 
 
 async def _hear_anything(session: AsyncSession, event: NoteTaken) -> None:
     await hear(session, event.model_copy(update={"words": "anything"}))
+
+
+async def test_a_message_whose_statement_takes_too_long_is_tried_again_and_holds_up_no_other(
+    database: Database,
+) -> None:
+    async def hear_or_wait(session: AsyncSession, event: NoteTaken) -> None:
+        if event.words == "slow":
+            await session.execute(text("SET LOCAL statement_timeout = '50ms'"))
+            await session.execute(text("SELECT pg_sleep(5)"))
+        await hear(session, event)
+
+    box = Inbox(database, "probe", "probe.events", [Subscription(NoteTaken, hear_or_wait)], NoOpTracer())
+    good = uuid4()
+    async with asyncio.timeout(5):
+        verdicts = await box.accept([message("slow"), message(note_id=good)])
+    assert [verdict.outcome for verdict in verdicts] == ["retried", "done"]
+    assert await heard(database) == {good: 1}

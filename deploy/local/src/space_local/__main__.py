@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import sys
 import time
@@ -47,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--processes", action="store_true", help="one process per service and role")
     add("stop", _stop, "end what `run` started")
     add("status", _status, "whether it runs, and where")
-    add("destroy", _destroy, "delete the databases, the messages and the store of this folder")
+    add("clean", _clean, "delete what the demo made")
+    destroy = add("destroy", _destroy, "delete every backup, database and key of this folder")
+    destroy.add_argument("--yes", action="store_true", help="do not ask")
     add("invite", _invite, "print an invitation to register")
     dead = add("dead-letters", _dead_letters, "list the messages set aside for a person")
     dead.add_argument("--redrive", action="store_true", help="give them back to their consumers")
@@ -124,17 +127,36 @@ def _status(_: argparse.Namespace) -> int:
     return 0
 
 
-def _destroy(_: argparse.Namespace) -> int:
+def _clean(_: argparse.Namespace) -> int:
+    home = Options.from_environment().home / "demo"
+    end_leftovers(home)
+    System(replace(Options.from_environment(), home=home / "system")).destroy()
+    shutil.rmtree(home, ignore_errors=True)
+    return 0
+
+
+def _destroy(arguments: argparse.Namespace) -> int:
     options = Options.from_environment()
     pid = running_pid(options.home)
     if pid is not None:
         raise LocalError(f"The system is running (process {pid}). `make stop` first.")
+    system = System(options)
+    if not arguments.yes:
+        _confirm(system)
     end_leftovers(options.home)
-    end_leftovers(options.home / "demo")
-    System(replace(options, home=options.home / "demo" / "system")).destroy()
-    System(options).destroy()
+    _clean(arguments)
+    system.destroy()
     print(f"Deleted {options.home}.")
     return 0
+
+
+def _confirm(system: System) -> None:
+    """Raises LocalError unless a person types what is asked for."""
+    files = [file for file in system.store_folder.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    print(f"{system.state} holds {len(files)} objects of backups, {size / 2**20:.1f} MB. They cannot be had back.")
+    if not sys.stdin.isatty() or input("Type «delete» to delete everything: ").strip() != "delete":
+        raise LocalError("Nothing was deleted.")
 
 
 def _invite(_: argparse.Namespace) -> int:

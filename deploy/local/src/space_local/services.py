@@ -28,7 +28,7 @@ def prepare(services: list[tuple[Service, ServiceSettings]]) -> None:
         except CommandError as error:
             sys.exit(
                 f"{service.name}'s database was not made by this version ({error}). "
-                "Go on with the version that made it, or begin anew with `make clean`, which deletes it."
+                "Go on with the version that made it, or begin anew with `make destroy`, which deletes it."
             )
     queues = [queue for service, _ in services for queue in service.queues]
     asyncio.run(declare_topology(str(services[0][1].broker_url), queues))
