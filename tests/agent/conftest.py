@@ -55,6 +55,29 @@ def repository(program: Binary, tmp_path: Path) -> Repository:
     )
 
 
+@pytest.fixture
+def ready(repository: Repository) -> Repository:
+    repository.init()
+    return repository
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "empty folder").mkdir(parents=True)
+    (folder / "a").write_bytes(os.urandom(3_000_000))
+    (folder / "empty").touch()
+    (folder / "new\nline").write_text("1")
+    (folder / "emoji 😀 [*]?\\").write_text("2")
+    (folder / ("n" * 255)).write_text("3")
+    Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff")).write_text("4")
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(5_000_000)
+    (folder / "link").symlink_to("a")
+    os.link(folder / "a", folder / "hard link")
+    return folder
+
+
 @dataclass(frozen=True)
 class Sealed:
     """Key files of one repository, as restic wrote them, and the passwords that open them."""

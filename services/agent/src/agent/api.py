@@ -28,7 +28,7 @@ _HINTS = {
     "olares_name_taken": "Choose another name, or join its owner's account with --enrol.",
     "ticket_expired": "Make a new ticket and run its command with the same --to: what is there already is kept.",
     "ticket_spent": "Tickets work for one machine only. Make a new one.",
-    "insufficient_scope": "Use an API token with this scope, or sign in with `space login`.",
+    "scope_missing": "Use an API token with this scope, or sign in with `space login`.",
 }
 
 
@@ -114,7 +114,7 @@ class Client:
             try:
                 response = self._http.request(method, path, params=query, json=body, headers=headers)
             except httpx.TransportError as error:
-                if attempt == attempts:
+                if attempt == attempts or _is_about_certificate(error):
                     raise self._unreachable(error) from error
                 time.sleep(_wait_seconds(attempt))
                 continue
@@ -138,6 +138,13 @@ class Client:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        if _is_about_certificate(error):
+            return Unreachable(
+                "certificate_untrusted",
+                f"The certificate of {self.origin} is not trusted: {error}.",
+                hint="If an authority of your own signed it, pass its certificate with --ca-file to `space login` or "
+                "`space restore`; programs that use an API token set SSL_CERT_FILE.",
+            )
         reason = "did not answer in time" if isinstance(error, httpx.TimeoutException) else str(error) or "no answer"
         return Unreachable(
             "service_unreachable",
@@ -174,13 +181,28 @@ def _read(response: httpx.Response) -> JsonObject:
 def _problem(response: httpx.Response) -> ServerRefused:
     problem = _json_object(response) or {}
     code = str(problem.get("code") or f"http_{response.status_code}")
-    detail = problem.get("detail") or problem.get("title") or f"The service answered {response.status_code}."
+    detail = _detail(problem) or f"The service answered {response.status_code}."
     hint = _HINTS.get(code)
     if response.status_code == 401 and hint is None:
         hint = "Sign in again with `space login`."
     if response.status_code == 429 and hint is None:
         hint = f"Try again in {response.headers.get('Retry-After', 'a few')} seconds."
-    return ServerRefused(code, str(detail), status=response.status_code, hint=hint, extra=problem)
+    return ServerRefused(code, detail, status=response.status_code, hint=hint, extra=problem)
+
+
+def _detail(problem: JsonObject) -> str | None:
+    """What the problem says; for a request that is not valid, what is wrong with each field."""
+    found = problem.get("errors")
+    faults = [_fault(item) for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    words = "; ".join(faults) or problem.get("detail") or problem.get("title")
+    return None if words is None else str(words)
+
+
+def _fault(item: JsonObject) -> str:
+    location = item.get("location")
+    where = ".".join(map(str, location[1:])) if isinstance(location, list) else ""
+    message = str(item.get("message")).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 def _json_object(response: httpx.Response) -> JsonObject | None:
@@ -193,6 +215,15 @@ def _json_object(response: httpx.Response) -> JsonObject | None:
 
 def _not_space() -> SpaceError:
     return SpaceError("answer_invalid", "This address does not answer like Space.", hint="Check --origin.")
+
+
+def _is_about_certificate(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _trusting(ca_file: Path) -> ssl.SSLContext:

@@ -3,8 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -33,7 +32,7 @@ from agent.passwords import PasswordSource, checker
 from agent.restic import binary
 from agent.restic.messages import ItemError
 from agent.restic.repository import BackupOutcome, Repository, certificate_file
-from agent.wire import Backup, KeyFileAnswer, KeyFiles, Snapshot, StorageKeys, Terminus
+from agent.wire import Backup, KeyFileAnswer, KeyFiles, Snapshot, Terminus
 
 POLL_SECONDS = 1.0
 MAX_STEPS = 100
@@ -109,7 +108,7 @@ def back_up(client: Client, request: BackupRequest, passwords: PasswordSource, o
         task = _create(client, request, terminus)
     _check_same_source(task, request)
 
-    with _write_keys(client, task) as keys:
+    with store.write_keys(client, task) as keys:
         store.check_reachable(keys.current.repository_url, keys.current.ca_certificate)
         with certificate_file(keys.current.ca_certificate) as ca_file:
             repository = Repository(
@@ -147,37 +146,6 @@ def usable_key_files(answers: Sequence[KeyFileAnswer]) -> list[KeyFile]:
         raise SpaceError("key_file_unusable", f"The repository's key file is not usable: {error}.") from error
 
 
-class _KeptKeys:
-    """The write keys of one run; replaced when they expire, revoked at the end."""
-
-    def __init__(self, client: Client, task: Backup) -> None:
-        self._client = client
-        self._task = task
-        self._renewals = store.Renewals()
-        self.current = self._issue()
-
-    def renew(self, error: KeysExpired) -> None:
-        self._renewals.note(error)
-        self.current = self._issue()
-
-    def revoke(self) -> None:
-        with suppress(SpaceError):
-            self._client.delete(f"/storage-keys/{self.current.access_key_id}", attempts=1)
-
-    def _issue(self) -> StorageKeys:
-        body: JsonObject = {"backup_id": str(self._task.backup_id), "scope": "write"}
-        return api.parse(StorageKeys, self._client.post("/storage-keys", body))
-
-
-@contextmanager
-def _write_keys(client: Client, task: Backup) -> Iterator[_KeptKeys]:
-    keys = _KeptKeys(client, task)
-    try:
-        yield keys
-    finally:
-        keys.revoke()
-
-
 class _Step(Enum):
     INIT = auto()
     UNLOCK = auto()
@@ -191,7 +159,7 @@ class _Upload:
         self,
         client: Client,
         task: Backup,
-        keys: _KeptKeys,
+        keys: store.WriteKeys,
         repository: Repository,
         passwords: PasswordSource,
         out: Output,

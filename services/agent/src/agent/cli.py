@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.commands import account, backup, backups, devices, restore, terminus, tokens
-from agent.errors import ExitCode, SpaceError
+from agent.errors import ExitCode, SpaceError, UsageError
 from agent.output import Output
 
 _HELP = """Back up to Space, list what is there, restore it.
@@ -72,7 +72,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     out = Output(as_json="--json" in sys.argv[1:])
     try:
-        app()
+        # For people it prints usage errors itself, for programs they are errors as any other.
+        sys.exit(app(standalone_mode=not out.as_json))
+    except typer.TyperException as error:
+        out.error(UsageError("usage", error.format_message(), hint="`space COMMAND --help` shows what it takes."))
+        sys.exit(ExitCode.USAGE)
     except SpaceError as error:
         out.error(error)
         sys.exit(error.exit_code)

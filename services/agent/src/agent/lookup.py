@@ -1,19 +1,20 @@
 """Finding what an owner names: a backup task, a snapshot, a Terminus."""
 
+from string import hexdigits
 from uuid import UUID
 
 from agent import api
 from agent.api import Client
 from agent.config import JsonObject
-from agent.errors import ExitCode, NotFound, ServerRefused, SpaceError
+from agent.errors import ExitCode, NotFound, ServerRefused, SpaceError, UsageError
 from agent.wire import Backup, Snapshot, Terminus
 
-MIN_RESTIC_ID = 6
+MIN_ID_DIGITS = 6
 LATEST = "latest"
 
 
 def backup(client: Client, name_or_id: str) -> JsonObject:
-    """The backup task with this id or this name.
+    """The backup task with this id, this name, or an id that begins like this.
 
     Raises:
         NotFound: There is none.
@@ -26,6 +27,10 @@ def backup(client: Client, name_or_id: str) -> JsonObject:
             if error.exit_code is not ExitCode.NOT_FOUND:
                 raise
     found = [item for item in client.items("/backups", {"name": name_or_id}) if item.get("name") == name_or_id]
+    if not found and _is_beginning(name_or_id):
+        found = [item for item in client.items("/backups") if _begins(item.get("backup_id"), name_or_id)]
+        if len(found) > 1:
+            raise _ambiguous(name_or_id)
     living = [item for item in found if item.get("state") != "deleted"] or found
     if not living:
         raise NotFound("backup_not_found", f"There is no backup task {name_or_id}.", hint="`space backups` lists them.")
@@ -57,7 +62,7 @@ def terminus(client: Client, name: str) -> Terminus:
 
 
 def snapshot(client: Client, backup_id: UUID, wanted: str) -> Snapshot:
-    """A successful snapshot of a task: `latest`, its id, or the beginning of its restic id."""
+    """A successful snapshot of a task: `latest`, or the beginning of its id or of its restic id."""
     listed = client.items(f"/backups/{backup_id}/snapshots", {"status": "successful"})
     successful = [api.parse(Snapshot, item) for item in listed]
     if wanted == LATEST:
@@ -68,14 +73,49 @@ def snapshot(client: Client, backup_id: UUID, wanted: str) -> Snapshot:
         which = "has no successful snapshot yet" if wanted == LATEST else f"has no successful snapshot {wanted}"
         raise NotFound("snapshot_not_found", f"This backup task {which}.", hint="`space snapshots` lists them.")
     if len(found) > 1:
-        raise SpaceError("snapshot_ambiguous", f"Several snapshots begin with {wanted}.", hint="Give more of the id.")
+        raise _ambiguous(wanted)
+    return found[0]
+
+
+def whole_id(client: Client, path: str, field: str, beginning: str) -> str:
+    """The id in a list that begins like this.
+
+    Raises:
+        UsageError: `id_invalid`: this cannot be an id.
+        NotFound: No id begins so.
+        SpaceError: `id_ambiguous`: several do.
+    """
+    if _is_uuid(beginning):
+        return beginning.lower()
+    if not _is_beginning(beginning):
+        raise UsageError(
+            "id_invalid", f"{beginning} is not an id.", hint=f"Give at least its first {MIN_ID_DIGITS} digits."
+        )
+    found = [str(item[field]) for item in client.items(path) if _begins(item.get(field), beginning)]
+    if not found:
+        raise NotFound("id_not_found", f"No id begins with {beginning}.")
+    if len(found) > 1:
+        raise _ambiguous(beginning)
     return found[0]
 
 
 def _is_named(candidate: Snapshot, wanted: str) -> bool:
-    if str(candidate.snapshot_id) == wanted.lower():
-        return True
-    return len(wanted) >= MIN_RESTIC_ID and candidate.restic_id.startswith(wanted.lower())
+    return _is_beginning(wanted) and (
+        _begins(candidate.snapshot_id, wanted) or candidate.restic_id.startswith(wanted.lower())
+    )
+
+
+def _is_beginning(text: str) -> bool:
+    digits = text.replace("-", "")
+    return len(digits) >= MIN_ID_DIGITS and all(digit in hexdigits for digit in digits)
+
+
+def _begins(whole: object, beginning: str) -> bool:
+    return str(whole).replace("-", "").startswith(beginning.replace("-", "").lower())
+
+
+def _ambiguous(beginning: str) -> SpaceError:
+    return SpaceError("id_ambiguous", f"Several ids begin with {beginning}.", hint="Give more of the id.")
 
 
 def _is_uuid(text: str) -> bool:

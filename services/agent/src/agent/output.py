@@ -4,12 +4,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,7 @@ from agent.errors import ServerRefused, SpaceError
 from agent.restic import messages
 
 JSON_PROGRESS_SECONDS = 1.0
+MAX_WIDTH = 10_000
 
 OnProgress = Callable[[messages.Progress], None]
 
@@ -28,7 +30,9 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        # What reads a pipe or a file has lines as long as they are.
+        width = None if sys.stdout.isatty() else MAX_WIDTH
+        self._out = Console(highlight=False, width=width)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, document: object, words: str | None = None) -> None:
@@ -37,21 +41,44 @@ class Output:
             sys.stdout.write(json.dumps(_strict(document), indent=2) + "\n")
             sys.stdout.flush()
         elif words is not None:
-            self._out.print(Text("\n".join(readable(line) for line in words.split("\n"))))
+            self._out.print(Text("\n".join(readable(line) for line in words.split("\n"))), soft_wrap=True)
 
-    def table(self, document: object, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
+    def table(
+        self,
+        document: object,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        empty: str,
+        optional: Sequence[str] = (),
+    ) -> None:
+        """A table whose cells are never broken, so that ids can be copied.
+
+        Where it is too wide the optional columns are left out, the first one first; where that is not enough each
+        item is a block of its own.
+        """
         if self.as_json:
             self.result(document)
             return
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(readable(cell)) for cell in row))
-        if table.row_count:
-            self._out.print(table)
-        else:
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+        if not listed:
             self.say(empty)
+            return
+        for left_out in range(len(optional) + 1):
+            table = _table([column for column in columns if column not in optional[:left_out]], listed)
+            width = Measurement.get(self._out, self._out.options.update(max_width=MAX_WIDTH), table).maximum
+            if width <= self._out.width:
+                self._out.print(table)
+                return
+        for item in listed:
+            self.fields(item)
+            self._out.print()
+
+    def fields(self, fields: Mapping[str, str]) -> None:
+        """One item, a line for each field; not with --json."""
+        longest = max(map(len, fields))
+        for label, value in fields.items():
+            self._out.print(Text(f"{label:{longest}}  {readable(value)}"), soft_wrap=True)
 
     def say(self, words: str) -> None:
         if not self.as_json:
@@ -111,6 +138,10 @@ def size_text(size_bytes: object) -> str:
     return f"{size / 1024:.2f} PB"
 
 
+def files_text(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
 def time_text(moment: object) -> str:
     """A time of the service in this machine's zone, to the minute; a dash when there is none."""
     if not isinstance(moment, str):
@@ -121,6 +152,15 @@ def time_text(moment: object) -> str:
         return moment
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     return aware.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _table(columns: Sequence[str], listed: Sequence[Mapping[str, str]]) -> Table:
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
+    for item in listed:
+        table.add_row(*(Text(readable(item[column])) for column in columns))
+    return table
 
 
 @contextmanager

@@ -1,15 +1,14 @@
 """Restoring to this machine: from a ticket to a verified folder."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import httpx
 
 from agent import api, config, lookup, passwords, session, store
-from agent.api import Client
+from agent.api import TIMEOUT, Client
 from agent.backing_up import usable_key_files
 from agent.config import JsonObject
 from agent.errors import (
@@ -24,13 +23,12 @@ from agent.errors import (
 )
 from agent.output import Output, path_text, size_text, time_text
 from agent.passwords import PasswordSource
+from agent.reporting import REPORT_TIMEOUT, Reporter
 from agent.restic import binary, messages
 from agent.restic.repository import Repository, RestoreOutcome, SnapshotRecord, certificate_file
 from agent.restore_target import NOTE_NAME, Note, Target
 from agent.wire import Backup, Redeemed, Snapshot, Ticket
 
-REPORT_SECONDS = 10.0
-REPORT_TIMEOUT = httpx.Timeout(5.0)
 MAX_RUNS = 50
 
 ResultT = TypeVar("ResultT")
@@ -47,6 +45,7 @@ class RestoreRequest:
     snapshot: str | None = None
     origin: str | None = None
     overwrite: bool = False
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,9 @@ def restore(request: RestoreRequest, source: PasswordSource, out: Output) -> Res
     redeemed = redemption.answer
     out.say(f"{redeemed.backup_name}, snapshot of {time_text(redeemed.snapshot.taken_at.isoformat())}.")
     store.check_reachable(redeemed.repository_url, redeemed.ca_certificate)
-    with certificate_file(redeemed.ca_certificate) as ca_file, Reporter(redemption, out) as reporter:
+    with certificate_file(redeemed.ca_certificate) as ca_file, redemption.client(REPORT_TIMEOUT) as client:
+        secret = redemption.note.redeemer_secret.get_secret_value()
+        reporter = Reporter(client, redeemed.restore_id, secret, out)
         repository = Repository(
             binary=program,
             url=redeemed.repository_url,
@@ -91,7 +92,7 @@ def restore(request: RestoreRequest, source: PasswordSource, out: Output) -> Res
         except SpaceError as error:
             reporter.failed(error)
             raise
-        reporter.completed(report)
+        reporter.completed(files=report.files, size_bytes=report.bytes_restored, warnings=len(report.warnings))
     target.forget()
     return report
 
@@ -99,8 +100,9 @@ def restore(request: RestoreRequest, source: PasswordSource, out: Output) -> Res
 class Redemption:
     """The right to read one snapshot; bound to the secret in the target's note, so it can be used again."""
 
-    def __init__(self, target: Target, note: Note) -> None:
+    def __init__(self, target: Target, note: Note, ca_file: Path | None) -> None:
         self.target = target
+        self._ca_file = ca_file
         self.note = note
         self._renewals = store.Renewals()
         self.answer = self._redeem()
@@ -109,12 +111,18 @@ class Redemption:
         self._renewals.note(error)
         self.answer = self._redeem()
 
+    def client(self, timeout: httpx.Timeout = TIMEOUT) -> Client:
+        """To the origin that the ticket is of, not signed in."""
+        return Client(
+            self.note.origin, ca_file=self._ca_file or session.kept_ca_file(self.note.origin), timeout=timeout
+        )
+
     def _redeem(self) -> Redeemed:
         body: JsonObject = {
             "ticket": self.note.ticket.get_secret_value(),
             "redeemer_secret": self.note.redeemer_secret.get_secret_value(),
         }
-        with session.open_anonymous(self.note.origin) as client:
+        with self.client() as client:
             return api.parse(Redeemed, client.post("/tickets/redeem", body, authorised=False))
 
 
@@ -141,21 +149,21 @@ def _begin(request: RestoreRequest, target: Target, out: Output) -> Redemption:
 def _begin_with_ticket(request: RestoreRequest, ticket: str, target: Target) -> Redemption:
     before = target.note
     if before is not None and before.ticket.get_secret_value() == ticket:
-        return Redemption(target, before)
+        return Redemption(target, before, request.ca_file)
     began_empty = target.is_empty if before is None else before.began_empty
     note = Note.fresh(session.origin(request.origin), ticket, backup_id=None, began_empty=began_empty)
-    return _redeem_first(target, note, before, overwrite=request.overwrite)
+    return _redeem_first(request, target, note, before)
 
 
 def _begin_signed_in(request: RestoreRequest, target: Target, out: Output) -> Redemption:
     assert request.backup is not None
-    with session.open_client(request.origin) as client:
+    with session.open_client(request.origin, request.ca_file) as client:
         task = api.parse(Backup, lookup.backup(client, request.backup))
         before = target.note
         snapshot_id = _unfinished_snapshot(client, request, task, before)
         if before is not None and snapshot_id is not None:
             try:
-                return Redemption(target, before)
+                return Redemption(target, before, request.ca_file)
             except ServerRefused as error:
                 if error.code not in _TICKET_IS_OVER:
                     raise
@@ -170,7 +178,7 @@ def _begin_signed_in(request: RestoreRequest, target: Target, out: Output) -> Re
             backup_id=str(task.backup_id),
             began_empty=target.is_empty if before is None else before.began_empty,
         )
-        return _redeem_first(target, note, before, overwrite=request.overwrite)
+        return _redeem_first(request, target, note, before)
 
 
 def _unfinished_snapshot(client: Client, request: RestoreRequest, task: Backup, before: Note | None) -> str | None:
@@ -191,17 +199,17 @@ def _unfinished_snapshot(client: Client, request: RestoreRequest, task: Backup, 
     return wanted if wanted == before.snapshot_id else None
 
 
-def _redeem_first(target: Target, note: Note, before: Note | None, *, overwrite: bool) -> Redemption:
+def _redeem_first(request: RestoreRequest, target: Target, note: Note, before: Note | None) -> Redemption:
     """Bind a ticket to a new secret, which is on disk before it is sent: the answer may get lost."""
     target.keep(note)
     try:
-        redemption = Redemption(target, note)
+        redemption = Redemption(target, note, request.ca_file)
     except ServerRefused as error:
         if error.code in _TICKET_IS_OVER:
             _put_back(target, before)
         raise
     snapshot_id = str(redemption.answer.snapshot.snapshot_id)
-    if before is not None and before.snapshot_id not in (None, snapshot_id) and not overwrite:
+    if before is not None and before.snapshot_id not in (None, snapshot_id) and not request.overwrite:
         _put_back(target, before)
         raise _another_restore()
     redemption.note = note.model_copy(update={"snapshot_id": snapshot_id})
@@ -228,7 +236,7 @@ class _Download:
     """restic's part: the password, where in the folder things land, and what is done when keys expire."""
 
     def __init__(
-        self, redemption: Redemption, repository: Repository, source: PasswordSource, reporter: "Reporter", out: Output
+        self, redemption: Redemption, repository: Repository, source: PasswordSource, reporter: Reporter, out: Output
     ) -> None:
         self._redemption = redemption
         self._repository = repository
@@ -334,7 +342,7 @@ class _Download:
             restic_id=record.restic_id,
             target=self._target.path,
             folder=folder,
-            files=summary.count("files_restored") + summary.count("files_skipped"),
+            files=record.files if record.files is not None else self._target.count()[0] - 1,
             bytes_restored=summary.count("bytes_restored") + summary.count("bytes_skipped"),
             warnings=warnings,
         )
@@ -352,79 +360,6 @@ class _Download:
             f"the snapshot was made of {record.files} files with {record.size_bytes} bytes, "
             f"the folder has {found[0]} with {found[1]}"
         ]
-
-
-class Reporter:
-    """Tells the service how the restore goes. A report that cannot be delivered never fails the restore; one answered
-    with `restore_ended` stops it, because then the owner has called it off."""
-
-    def __init__(self, redemption: Redemption, out: Output) -> None:
-        note = redemption.note
-        self._secret = note.redeemer_secret.get_secret_value()
-        self._path = f"/restores/{redemption.answer.restore_id}/reports"
-        self._client = Client(note.origin, ca_file=session.kept_ca_file(note.origin), timeout=REPORT_TIMEOUT)
-        self._out = out
-        self._last = 0.0
-        self._is_verifying = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.__exit__()
-
-    def restoring(self) -> None:
-        self._is_verifying = False
-        self._send({"state": "restoring"})
-
-    def watching(self, on_progress: Callable[[messages.Progress], None]) -> Callable[[messages.Progress], None]:
-        """The same progress, told to the service every few seconds too."""
-
-        def note(progress: messages.Progress) -> None:
-            on_progress(progress)
-            is_written = 0 < progress.bytes_total <= progress.bytes_done
-            if is_written and not self._is_verifying:
-                self._is_verifying = True
-                self._send({"state": "verifying", **_counts(progress)})
-            elif not is_written and time.monotonic() - self._last >= REPORT_SECONDS:
-                self._send({"state": "restoring", **_counts(progress)})
-
-        return note
-
-    def completed(self, report: RestoreReport) -> None:
-        body: JsonObject = {
-            "state": "completed",
-            "bytes_restored": report.bytes_restored,
-            "files_restored": report.files,
-            "total_bytes": report.bytes_restored,
-            "warnings": len(report.warnings),
-        }
-        if not self._send(body, attempts=3):
-            self._out.say("The service could not be told that the restore is complete; nothing is missing here.")
-
-    def failed(self, error: SpaceError) -> None:
-        if error.code != "restore_ended":
-            self._send({"state": "failed", "reason": error.code})
-
-    def _send(self, body: JsonObject, attempts: int = 1) -> bool:
-        self._last = time.monotonic()
-        try:
-            self._client.post(
-                self._path, {"redeemer_secret": self._secret, **body}, authorised=False, attempts=attempts
-            )
-        except SpaceError as error:
-            if error.code == "restore_ended" and body["state"] in ("restoring", "verifying"):
-                raise
-            return False
-        return True
-
-
-def _counts(progress: messages.Progress) -> JsonObject:
-    return {
-        "bytes_restored": progress.bytes_done,
-        "files_restored": progress.files_done,
-        "total_bytes": progress.bytes_total,
-    }
 
 
 def _literal(name: str) -> str:

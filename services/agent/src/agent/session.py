@@ -33,14 +33,14 @@ def origin(given: str | None = None) -> str:
     return (given or os.environ.get("SPACE_ORIGIN") or str(kept or DEFAULT_ORIGIN)).rstrip("/")
 
 
-def open_client(given_origin: str | None = None) -> Client:
+def open_client(given_origin: str | None = None, given_ca_file: Path | None = None) -> Client:
     """A client that is signed in, by SPACE_API_TOKEN or by the kept session.
 
     Raises:
         NotSignedIn: Neither is there, or the session is one of another origin.
     """
     address = origin(given_origin)
-    ca_file = kept_ca_file(address)
+    ca_file = given_ca_file or kept_ca_file(address)
     api_token = os.environ.get("SPACE_API_TOKEN")
     if api_token:
         return Client(address, tokens=ApiToken(address, api_token, ca_file), ca_file=ca_file)

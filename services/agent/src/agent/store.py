@@ -4,11 +4,16 @@ import os
 import socket
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-from agent.errors import KeysExpired, StoreRefused, StoreUnreachable
+from agent import api
+from agent.api import Client
+from agent.config import JsonObject
+from agent.errors import KeysExpired, SpaceError, StoreRefused, StoreUnreachable
 from agent.restic.repository import DEFAULT_PATIENCE_SECONDS, Keys
-from agent.wire import StorageKeys
+from agent.wire import Backup, StorageKeys
 
 CONNECT_SECONDS = 10.0
 # Keys that last less than this three times in a row are no keys to work with.
@@ -32,6 +37,37 @@ class Renewals:
             raise StoreRefused(
                 "store_keys_refused", "The object store refuses new keys as soon as they are made."
             ) from error
+
+
+class WriteKeys:
+    """The write keys of one run; replaced when they expire, revoked at the end."""
+
+    def __init__(self, client: Client, task: Backup) -> None:
+        self._client = client
+        self._task = task
+        self._renewals = Renewals()
+        self.current = self._issue()
+
+    def renew(self, error: KeysExpired) -> None:
+        self._renewals.note(error)
+        self.current = self._issue()
+
+    def revoke(self) -> None:
+        with suppress(SpaceError):
+            self._client.delete(f"/storage-keys/{self.current.access_key_id}", attempts=1)
+
+    def _issue(self) -> StorageKeys:
+        body: JsonObject = {"backup_id": str(self._task.backup_id), "scope": "write"}
+        return api.parse(StorageKeys, self._client.post("/storage-keys", body))
+
+
+@contextmanager
+def write_keys(client: Client, task: Backup) -> Iterator[WriteKeys]:
+    keys = WriteKeys(client, task)
+    try:
+        yield keys
+    finally:
+        keys.revoke()
 
 
 def keys_of(answer: StorageKeys) -> Keys:

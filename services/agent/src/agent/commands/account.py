@@ -3,22 +3,17 @@
 import os
 import platform
 import sys
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
-from agent import proof, session
-from agent.commands.options import JsonFlag, Origin
+from agent import config, proof, session
+from agent.commands.options import CaFile, JsonFlag, Origin
 from agent.errors import ServerRefused, UsageError
-from agent.output import Output
+from agent.output import Output, path_text
 from agent.session import Login
 from agent.wire import Tokens
-
-CaFile = Annotated[
-    Path | None, typer.Option("--ca-file", help="PEM file of the authority that signed the service's certificate.")
-]
 
 
 def login(
@@ -42,6 +37,7 @@ def login(
     out = Output(as_json=as_json)
     if enrol and (name or invite):
         raise UsageError("login_options", "--enrol joins an owner who exists; leave out --name and --invite.")
+    is_first = config.read_private(config.session_file()) is None
     identity = proof.load_or_create()
     client_name = client_name or platform.node() or "space"
     with session.open_anonymous(origin, ca_file) as client:
@@ -56,6 +52,9 @@ def login(
             wish = Login(olares_name=typer.prompt("Olares name", err=True), invite=invite, client_name=client_name)
             tokens = session.sign_in(client, identity, wish, ca_file)
         out.result(_owner_document(client.origin, tokens), f"Signed in to {client.origin} as {_shown_name(tokens)}.")
+    if is_first and not enrol:
+        out.say(f"The only way into this account is this machine's key file, {path_text(config.identity_file())}.")
+        out.say("Add another machine with `space device add`, or keep a copy of the file in a safe place.")
 
 
 def logout(as_json: JsonFlag = False) -> None:

@@ -10,7 +10,7 @@ from agent.backing_up import BackupReport, BackupRequest, back_up, check_source,
 from agent.commands.groups import RunByDefault
 from agent.commands.options import BackupName, JsonFlag, Origin, PasswordCommand, PasswordFile
 from agent.errors import UsageError
-from agent.output import Output, path_text, readable, size_text, time_text
+from agent.output import Output, files_text, path_text, readable, size_text, time_text
 from agent.passwords import PasswordSource
 
 MAX_NAME_LENGTH = 255
@@ -93,7 +93,7 @@ def show(backup: BackupName, origin: Origin = None, as_json: JsonFlag = False) -
         ("Storage used", size_text(task.get("storage_bytes"))),
         ("Snapshots", task.get("snapshot_count")),
     )
-    out.table(task, ("", ""), [(label, str(value)) for label, value in fields], empty="")
+    out.fields({label: str(value) for label, value in fields})
     recent = usage[-SHOWN_USAGE:]
     rows = [(time_text(item.get("measured_at")), size_text(item.get("storage_bytes"))) for item in recent]
     out.table(usage, ("Measured", "Storage used"), rows, empty="Not measured yet.")
@@ -113,7 +113,7 @@ def print_snapshots(snapshots: list[dict[str, object]], out: Output) -> None:
         for item in snapshots
     ]
     columns = ("Snapshot time", "Size", "Version", "Status", "restic", "Id")
-    out.table(snapshots, columns, rows, empty="No snapshots yet.")
+    out.table(snapshots, columns, rows, empty="No snapshots yet.", optional=("restic", "Version", "Status"))
 
 
 def _task_name(path: Path) -> str:
@@ -133,7 +133,7 @@ def _print_report(report: BackupReport, out: Output) -> None:
     if report.status == "pending":
         out.say("The snapshot is recorded; it appears in the list once the service has measured it.")
     words = (
-        f"{report.backup.name}: snapshot {report.restic_id[:8]}, {report.files} files, "
+        f"{report.backup.name}: snapshot {report.restic_id[:8]}, {files_text(report.files)}, "
         f"{size_text(report.bytes_processed)} in all, {size_text(report.bytes_added)} added"
     )
     out.result(report_document(report), words)

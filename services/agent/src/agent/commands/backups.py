@@ -1,5 +1,6 @@
 """Lists of backup tasks and snapshots; deleting and keeping."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,13 +12,33 @@ from agent.errors import UsageError
 from agent.output import Output, size_text, time_text
 from agent.passwords import has_terminal
 
-STATUSES = ("successful", "pending", "damaged", "missing")
+
+class State(StrEnum):
+    """Of a backup task, as the service names them."""
+
+    ACTIVE = "active"
+    DELETING = "deleting"
+    REMOVING = "removing"
+    DELETED = "deleted"
+
+
+class Status(StrEnum):
+    """Of a snapshot, as the service names them; `all` is ours."""
+
+    SUCCESSFUL = "successful"
+    PENDING = "pending"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    ALL = "all"
 
 
 def backups(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only tasks of this name.")] = None,
     terminus: Annotated[str | None, typer.Option("--terminus", metavar="NAME", help="Only this Terminus.")] = None,
-    state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="active, deleting or deleted.")] = None,
+    state: Annotated[
+        State | None,
+        typer.Option("--state", metavar="STATE", help="active, deleting, removing or deleted; else all but deleted."),
+    ] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only tasks whose next snapshot is late.")] = False,
     origin: Origin = None,
     as_json: JsonFlag = False,
@@ -40,21 +61,24 @@ def backups(
         for item in tasks
     ]
     columns = ("Name", "Terminus", "Created", "Latest snapshot", "Storage used", "Snapshots", "State")
-    Output(as_json=as_json).table(tasks, columns, rows, empty="No backup tasks. `space backup PATH` makes one.")
+    is_filtered = any(value is not None for value in query.values())
+    empty = "No backup task matches." if is_filtered else "No backup tasks. `space backup PATH` makes one."
+    optional = ("Terminus", "Snapshots", "Created")
+    Output(as_json=as_json).table(tasks, columns, rows, empty=empty, optional=optional)
 
 
 def snapshots(
     backup: BackupName,
     status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="successful, pending, damaged or missing.")
-    ] = "successful",
+        Status, typer.Option("--status", metavar="STATUS", help="successful, pending, damaged, missing or all.")
+    ] = Status.SUCCESSFUL,
     origin: Origin = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """List a task's snapshots, the successful ones unless --status says otherwise (all: --status all)."""
+    """List a task's snapshots, the successful ones unless --status says otherwise."""
     with session.open_client(origin) as client:
         task = lookup.backup(client, backup)
-        wanted = STATUSES if status == "all" else (status,)
+        wanted = [one for one in Status if one is not Status.ALL] if status is Status.ALL else [status]
         path = f"/backups/{task['backup_id']}/snapshots"
         listed = [item for one in wanted for item in client.items(path, {"status": one})]
     listed.sort(key=lambda item: str(item.get("taken_at")), reverse=True)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agent import session
+from agent import lookup, session
 from agent.commands.options import JsonFlag, Origin
 from agent.output import Output, time_text
 
@@ -36,7 +36,8 @@ def list_devices(origin: Origin = None, as_json: JsonFlag = False) -> None:
         )
         for item in devices
     ]
-    Output(as_json=as_json).table(devices, ("Id", "Name", "Added", "Key"), rows, empty="No devices.")
+    columns = ("Id", "Name", "Added", "Key")
+    Output(as_json=as_json).table(devices, columns, rows, empty="No devices.", optional=("Key", "Added"))
 
 
 @app.command("remove")
@@ -45,5 +46,6 @@ def remove(
 ) -> None:
     """Take a machine's access away."""
     with session.open_client(origin) as client:
+        device_id = lookup.whole_id(client, "/me/devices", "device_id", device_id)
         client.delete(f"/me/devices/{device_id}")
     Output(as_json=as_json).result({"device_id": device_id, "removed": True}, "Removed.")

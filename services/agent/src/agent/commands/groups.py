@@ -1,6 +1,7 @@
 """A noun that is a command and a group at once: `space backup PATH` beside `space backup show NAME`."""
 
-from typer._click.core import Context
+from typing import Any
+
 from typer.core import TyperGroup
 
 
@@ -10,7 +11,8 @@ class RunByDefault(TyperGroup):
     A folder that is called like a subcommand is written with its path: `./show`.
     """
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    # The type of the context is private to typer here.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in self.commands:
             args = ["run", *args]
         return super().parse_args(ctx, args)

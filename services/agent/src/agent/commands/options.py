@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -8,6 +9,10 @@ JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSO
 Origin: TypeAlias = Annotated[
     str | None,
     typer.Option("--origin", metavar="URL", help="Address of the service; else SPACE_ORIGIN, else the last one used."),
+]
+CaFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--ca-file", metavar="FILE", help="PEM file of the authority that signed the service's certificate."),
 ]
 PasswordFile: TypeAlias = Annotated[
     str | None,

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from agent import session
+from agent import lookup, session
 from agent.commands.groups import RunByDefault
-from agent.commands.options import JsonFlag, Origin, PasswordCommand, PasswordFile
+from agent.commands.options import CaFile, JsonFlag, Origin, PasswordCommand, PasswordFile
 from agent.errors import UsageError
-from agent.output import Output, path_text, size_text, time_text
+from agent.output import Output, files_text, path_text, size_text, time_text
 from agent.passwords import PasswordSource
 from agent.restoring import RestoreRequest, report_document, restore
 
@@ -39,6 +39,7 @@ def run(
     password_file: PasswordFile = None,
     password_command: PasswordCommand = None,
     origin: Origin = None,
+    ca_file: CaFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Restore a snapshot into a folder, verified. After an interruption, run the same command again: it goes on.
@@ -52,13 +53,19 @@ def run(
         raise UsageError("what_to_restore", "A ticket is for one snapshot; leave out --snapshot.")
     source = PasswordSource.chosen(password_file, password_command)
     request = RestoreRequest(
-        target=target, ticket=ticket, backup=backup, snapshot=snapshot, origin=origin, overwrite=overwrite
+        target=target,
+        ticket=ticket,
+        backup=backup,
+        snapshot=snapshot,
+        origin=origin,
+        overwrite=overwrite,
+        ca_file=ca_file,
     )
     report = restore(request, source, out)
     for warning in report.warnings[:SHOWN_WARNINGS]:
         out.warn(warning)
     words = (
-        f"{report.backup_name}: {report.files} files and folders, {size_text(report.bytes_restored)}, "
+        f"{report.backup_name}: {files_text(report.files)}, {size_text(report.bytes_restored)}, "
         f"restored to {path_text(report.folder)} and verified"
     )
     out.result(report_document(report), words)
@@ -71,14 +78,14 @@ def show(
 ) -> None:
     """Show a restore and what happened in it."""
     with session.open_client(origin) as client:
+        restore_id = lookup.whole_id(client, "/restores", "restore_id", restore_id)
         found = client.get(f"/restores/{restore_id}")
         timeline = list(client.items(f"/restores/{restore_id}/timeline"))
     out = Output(as_json=as_json)
     if as_json:
         out.result({**found, "timeline": timeline})
         return
-    fields = [(name.replace("_", " "), _shown(name, value)) for name, value in found.items() if value is not None]
-    out.table(found, ("", ""), fields, empty="")
+    out.fields({name.replace("_", " "): _shown(name, value) for name, value in found.items() if value is not None})
     rows = [
         (
             time_text(item.get("recorded_at")),
@@ -98,6 +105,7 @@ def cancel(
 ) -> None:
     """Call a restore off: its ticket and its keys stop working."""
     with session.open_client(origin) as client:
+        restore_id = lookup.whole_id(client, "/restores", "restore_id", restore_id)
         cancelled = client.post(f"/restores/{restore_id}/cancel")
     Output(as_json=as_json).result(cancelled or {"restore_id": restore_id, "state": "cancelled"}, "Cancelled.")
 
@@ -116,7 +124,8 @@ def restores(origin: Origin = None, as_json: JsonFlag = False) -> None:
         )
         for item in listed
     ]
-    Output(as_json=as_json).table(listed, ("Begun", "Backup", "State", "Restored", "Id"), rows, empty="No restores.")
+    columns = ("Begun", "Backup", "State", "Restored", "Id")
+    Output(as_json=as_json).table(listed, columns, rows, empty="No restores.", optional=("Restored", "Begun"))
 
 
 def _shown(name: str, value: object) -> str:

@@ -43,6 +43,5 @@ def list_terminus(origin: Origin = None, as_json: JsonFlag = False) -> None:
         for item in instances
     ]
     columns = ("Name", "Version", "Added", "Last seen", "Id")
-    Output(as_json=as_json).table(
-        instances, columns, rows, empty="No Terminus yet. `space terminus add NAME` adds one."
-    )
+    empty = "No Terminus yet. `space terminus add NAME` adds one."
+    Output(as_json=as_json).table(instances, columns, rows, empty=empty, optional=("Version", "Added", "Last seen"))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agent import session
+from agent import lookup, session
 from agent.commands.options import JsonFlag, Origin
 from agent.output import Output, time_text
 
@@ -43,7 +43,8 @@ def list_tokens(origin: Origin = None, as_json: JsonFlag = False) -> None:
         )
         for item in tokens
     ]
-    Output(as_json=as_json).table(tokens, ("Id", "Name", "Scopes", "Expires"), rows, empty="No API tokens.")
+    columns = ("Id", "Name", "Scopes", "Expires")
+    Output(as_json=as_json).table(tokens, columns, rows, empty="No API tokens.", optional=("Scopes", "Expires"))
 
 
 @app.command("remove")
@@ -52,5 +53,6 @@ def remove(
 ) -> None:
     """Make a token useless."""
     with session.open_client(origin) as client:
+        token_id = lookup.whole_id(client, "/tokens", "token_id", token_id)
         client.delete(f"/tokens/{token_id}")
     Output(as_json=as_json).result({"token_id": token_id, "removed": True}, "Removed.")
