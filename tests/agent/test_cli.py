@@ -111,6 +111,37 @@ def test_a_word_that_is_no_command_is_usage() -> None:
     assert space("delete").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["backup"],
+        ["bogus"],
+        ["device"],
+        ["delete"],
+        ["backups", "--state", "bogus"],
+        ["snapshots", "docs", "--status", "bogus"],
+        ["backup", ".", "--wait", "soon"],
+        ["backup", ".", "--bogus"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_with_json_is_one_document(arguments: list[str]) -> None:
+    done = space(*arguments, "--json")
+
+    assert done.returncode == 2
+    assert error_of(done)["code"] == "usage"
+    assert error_of(done)["detail"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("noun", ["device remove", "token remove", "restore show", "restore cancel"])
+def test_what_cannot_be_an_id_is_usage(noun: str) -> None:
+    done = space(*noun.split(), "nope", "--json", SPACE_ORIGIN="http://127.0.0.1:9", SPACE_API_TOKEN="t")
+
+    assert done.returncode == 2
+    assert error_of(done)["code"] == "id_invalid"
+
+
 def test_a_path_that_is_not_utf_8_is_said_readably(tmp_path: Path) -> None:
     done = space(b"backup", bytes(tmp_path) + b"/bad\xff\n\x1b[31m", b"--json")
 
@@ -144,6 +175,67 @@ def test_a_refusal_shows_the_services_words_and_what_to_do(scripted: Any) -> Non
     assert "Registration needs an invite." in told.stderr
     assert "--invite" in told.stderr
     assert error_of(answered)["status"] == 403
+
+
+def test_a_request_that_is_not_valid_says_what_is_wrong_with_each_field(scripted: Any) -> None:
+    faults = [
+        {"location": ["body", "name"], "message": "Value error, control characters are not allowed here"},
+        {"location": ["body", "version"], "message": "String should have at most 64 characters"},
+    ]
+    refused = {"status": 422, "code": "request_invalid", "detail": "Not valid at: body.name.", "errors": faults}
+    scripted.answers["POST", "/auth/exchange"] = lambda _: (200, {"access_token": "t", "expires_in": 600})
+    scripted.answers["POST", "/terminus"] = lambda _: (422, refused)
+
+    done = space("terminus", "add", "x", "--json", SPACE_ORIGIN=scripted.origin, SPACE_API_TOKEN="t")
+
+    assert error_of(done)["detail"] == (
+        "name: control characters are not allowed here; version: String should have at most 64 characters"
+    )
+
+
+def test_a_token_that_lacks_a_scope_is_told_what_to_do(scripted: Any) -> None:
+    scripted.answers["POST", "/auth/exchange"] = lambda _: (200, {"access_token": "t", "expires_in": 600})
+    scripted.answers["GET", "/backups"] = lambda _: (403, {"status": 403, "code": "scope_missing", "detail": "No."})
+
+    done = space("backups", "--json", SPACE_ORIGIN=scripted.origin, SPACE_API_TOKEN="t")
+
+    assert done.returncode == 6
+    assert "scope" in error_of(done)["hint"]
+
+
+def test_a_filter_that_matches_nothing_is_told_from_having_nothing(scripted: Any) -> None:
+    scripted.answers["POST", "/auth/exchange"] = lambda _: (200, {"access_token": "t", "expires_in": 600})
+    scripted.answers["GET", "/backups"] = lambda _: (200, {"items": [], "next_cursor": None})
+
+    def told(*arguments: str) -> str:
+        return space("backups", *arguments, SPACE_ORIGIN=scripted.origin, SPACE_API_TOKEN="t").stderr
+
+    assert told() == "No backup tasks. `space backup PATH` makes one.\n"
+    for filtered in (["--name", "nope"], ["--state", "removing"], ["--overdue"]):
+        assert told(*filtered) == "No backup task matches.\n"
+
+
+def test_the_owner_is_told_once_that_the_key_file_is_the_only_way_in(scripted: Any, tmp_path: Path) -> None:
+    owner = {"owner_id": "7d3d7c3e-0000-4000-8000-000000000001", "did": "did:key:z6Mk", "olares_name": "a@b"}
+    tokens = {"access_token": "a", "expires_in": 600, "refresh_token": "r", "refresh_expires_in": 600, "owner": owner}
+    nonce = {"nonce": "n", "audience": scripted.origin, "issued_at": "2026-01-01T00:00:00Z"}
+    scripted.answers["POST", "/auth/nonces"] = lambda _: (201, nonce)
+    scripted.answers["POST", "/auth/login"] = scripted.answers["POST", "/auth/enrol"] = lambda _: (200, tokens)
+    scripted.answers["GET", "/me"] = lambda _: (200, owner)
+
+    def login(machine: str, *arguments: str) -> list[str]:
+        done = space("login", "--origin", scripted.origin, *arguments, SPACE_CONFIG_DIR=str(tmp_path / machine))
+        assert done.returncode == 0
+        return done.stderr.splitlines()
+
+    first, second = login("one", "--name", "a@b")
+    assert str(tmp_path / "one" / "identity.json") in first
+    assert "space device add" in second
+    assert login("one") == []
+    assert login("two", "--name", "a@b", "--json") == []
+    assert login("three", "--enrol", "code") == []
+    said = space("whoami", SPACE_CONFIG_DIR=str(tmp_path / "one")).stdout
+    assert said == f"a@b at {scripted.origin}\ndid:key:z6Mk\n"
 
 
 @pytest.mark.parametrize(

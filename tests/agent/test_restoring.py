@@ -129,6 +129,14 @@ def test_everything_restored_as_counted_is_a_restore_without_warnings(
     assert run(tmp_path / "target").exit_code is ExitCode.OK
 
 
+def test_files_are_counted_as_a_backup_counts_them(account: Account, source: Path, tmp_path: Path) -> None:
+    (source / NOTE_NAME).unlink()
+    (source / "empty folder").mkdir()
+    account.snapshots = {FIRST: account.repository.backup(source).restic_id}
+
+    assert run(tmp_path / "target").files == 1
+
+
 def test_a_wrong_password_keeps_the_ticket_for_the_next_try(account: Account, tmp_path: Path) -> None:
     with pytest.raises(WrongPassword):
         run(tmp_path / "target", "wrong")

@@ -27,6 +27,10 @@ RETRY = "Save(<data/e625c4d5d2>) returned error, retrying after 1.04s: "
         ("Fatal: unable to save snapshot: write /tmp/restic-1: no space left on device", Trouble.DISK_FULL),
         ("Fatal: wrong password or no key found", Trouble.WRONG_PASSWORD),
         ("Fatal: create repository failed: Fatal: config file already exists", Trouble.REPOSITORY_EXISTS),
+        (
+            "Fatal: create key in repository at s3:x failed: repository already contains keys",
+            Trouble.REPOSITORY_HALF_MADE,
+        ),
         ("Fatal: config or key 1f is damaged: ciphertext verification failed", Trouble.KEY_MISMATCH),
         ("unable to create lock in backend: repository is already locked by PID 1", Trouble.LOCKED),
         ("path home/alice/file: not a directory", Trouble.NOT_IN_SNAPSHOT),
