@@ -288,7 +288,7 @@ async def _hear_anything(session: AsyncSession, event: NoteTaken) -> None:
     await hear(session, event.model_copy(update={"words": "anything"}))
 
 
-async def test_a_message_whose_statement_takes_too_long_is_tried_again_and_holds_up_no_other(
+async def test_a_statement_that_takes_too_long_is_tried_again_and_holds_up_no_other(
     database: Database,
 ) -> None:
     async def hear_or_wait(session: AsyncSession, event: NoteTaken) -> None:
