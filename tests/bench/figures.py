@@ -21,7 +21,7 @@ class Scale:
     folder_bytes: int
 
 
-FULL = Scale(rounds=7, seconds=3, backups=10_000, events=3_000, folder_bytes=300 * 2**20)
+FULL = Scale(rounds=5, seconds=3, backups=10_000, events=3_000, folder_bytes=300 * 2**20)
 TINY = Scale(rounds=1, seconds=0.2, backups=60, events=120, folder_bytes=6 * 2**20)
 
 
