@@ -45,7 +45,8 @@ class Problem(BaseModel):
     detail: str = Field(examples=["You already have a backup of that name. Choose another name or use that one."])
 
 
-def _runtime(request: Request) -> Any:
+# Asynchronous, though it waits for nothing: FastAPI runs other dependencies in its thread pool.
+async def _runtime(request: Request) -> Any:
     return request.app.state.runtime
 
 

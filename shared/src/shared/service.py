@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 import uvicorn
+import uvloop
 from aio_pika.exceptions import AMQPException, ChannelInvalidStateError
 from alembic import command
 from alembic.config import Config
@@ -200,7 +201,7 @@ class Service:
         elif role == "revise":
             self.revise(settings, chosen.message)
         else:
-            asyncio.run(self._main(settings, ROLES if role == "all" else frozenset({role})))
+            uvloop.run(self._main(settings, ROLES if role == "all" else frozenset({role})))
 
     async def _main(self, settings: ServiceSettings, roles: frozenset[str]) -> None:
         stop = asyncio.Event()
