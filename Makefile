@@ -34,7 +34,7 @@ lint: bootstrap ## ruff and the import contracts
 types: bootstrap ## mypy, strict
 	@$(PYTHON_BIN) -m mypy shared/src services/identity/src services/catalog/src services/restore/src services/agent/src deploy/local/src deploy/images docs tests
 test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog for one)
-	@$(PYTHON_BIN) -m pytest $(if $(SERVICE),tests/$(SERVICE))
+	@$(PYTHON_BIN) -m pytest --numprocesses 2 --dist loadfile $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
 
