@@ -41,6 +41,7 @@ class OwnerSpace(Base):
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)
     did: Mapped[str] = mapped_column(unique=True)
     prefix: Mapped[str] = mapped_column(unique=True)
+    catalog_key_id: Mapped[str] = mapped_column(unique=True, comment="with which catalog itself looks into the store")
     restriction: Mapped[str | None]
     prepared: Mapped[bool] = mapped_column(default=False, comment="the store has the bucket that keys speak of")
     discover_due_at: Mapped[datetime]

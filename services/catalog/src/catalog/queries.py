@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.domain.layout import owner_prefix
+from catalog.domain.layout import catalog_key_id, owner_prefix
 from catalog.domain.lifecycle import State, Trigger, next_state
 from catalog.domain.snapshots import Status
 from catalog.models import (
@@ -48,7 +48,13 @@ async def ensure_space(session: AsyncSession, owner_id: UUID, did: str, now: dat
     await session.execute(
         insert(OwnerSpace)
         .values(
-            owner_id=owner_id, did=did, prefix=owner_prefix(did), prepared=False, discover_due_at=now, created_at=now
+            owner_id=owner_id,
+            did=did,
+            prefix=owner_prefix(did),
+            catalog_key_id=catalog_key_id(owner_prefix(did)),
+            prepared=False,
+            discover_due_at=now,
+            created_at=now,
         )
         .on_conflict_do_nothing()
     )
@@ -58,8 +64,9 @@ async def find_space(session: AsyncSession, owner_id: UUID) -> OwnerSpace | None
     return await session.get(OwnerSpace, owner_id)
 
 
-async def find_space_by_suffix(session: AsyncSession, suffix: str) -> OwnerSpace | None:
-    return await session.scalar(select(OwnerSpace).where(OwnerSpace.prefix.endswith(f"-{suffix}", autoescape=True)))
+async def find_space_by_key(session: AsyncSession, key_id: str) -> OwnerSpace | None:
+    """The owner whose objects this key of catalog's own reaches."""
+    return await session.scalar(select(OwnerSpace).where(OwnerSpace.catalog_key_id == key_id))
 
 
 def terminus_columns() -> AnySelect:

@@ -5,12 +5,11 @@ import secrets
 from datetime import datetime
 
 from catalog.domain.gate import Access
-from catalog.domain.layout import REPOSITORIES, url_path
+from catalog.domain.layout import REPOSITORIES, catalog_key_id, url_path
 from catalog.ports import IssuedKey, Location, Place
 from catalog.settings import Settings
 
 KEY_PREFIX = "SPK"
-CATALOG_KEY_PREFIX = "SPC"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -52,7 +51,7 @@ class VaultIssuer:
         return self._ca_file.read_text() if self._ca_file else None
 
     def location(self, prefix: str) -> Location:
-        key_id = self._catalog_key(prefix)
+        key_id = catalog_key_id(prefix)
         return Location(
             bucket=self.bucket,
             root=self.root(Place(prefix)),
@@ -62,16 +61,9 @@ class VaultIssuer:
             secret_access_key=self.secret(key_id),
         )
 
-    def is_catalog_key(self, access_key_id: str, prefix: str) -> bool:
-        """Whether this is catalog's own key for the owner; the gate knows no such key, so it works inside only."""
-        return hmac.compare_digest(access_key_id, self._catalog_key(prefix))
-
     def backend(self, prefix: str) -> dict[str, str]:
         """What rclone is told for a key: the backend with a root that holds only that owner's objects."""
         return {**self._backend, "_root": f"{self._root}/{prefix}"}
-
-    def _catalog_key(self, prefix: str) -> str:
-        return f"{CATALOG_KEY_PREFIX}{prefix.rpartition('-')[2]}"
 
     def _derive(self, purpose: str, access_key_id: str) -> str:
         return hmac.digest(self._master, f"{purpose}\0{access_key_id}".encode(), "sha256").hex()

@@ -11,6 +11,8 @@ from urllib.parse import quote
 from uuid import UUID
 
 REPOSITORIES = "olares-backups"
+CATALOG_KEY = "SPC"
+"""How the ids of catalog's own keys begin; those of clients begin otherwise."""
 
 # The layout that restic writes to S3 (restic's design document, "Repository Layout").
 _OBJECT = re.compile(
@@ -51,6 +53,11 @@ def owner_prefix(did: str) -> str:
     if "-" in did or "/" in did or not did.startswith("did:"):
         raise ValueError(f"not a DID that can name a folder: {did!r}")
     return f"{did}-{hashlib.sha256(did.encode()).hexdigest()[:12]}"
+
+
+def catalog_key_id(prefix: str) -> str:
+    """The access key with which catalog itself looks at an owner's objects; its secret is what matters."""
+    return f"{CATALOG_KEY}{hashlib.sha256(prefix.encode()).hexdigest()[:40]}"
 
 
 def repository_name(name: str, backup_id: UUID) -> str:

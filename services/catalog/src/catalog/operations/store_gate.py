@@ -8,7 +8,7 @@ from uuid import UUID
 
 from catalog import queries
 from catalog.adapters.objects import ObjectStore
-from catalog.adapters.vault import CATALOG_KEY_PREFIX, VaultIssuer
+from catalog.adapters.vault import VaultIssuer
 from catalog.domain.gate import (
     INITIALISED,
     INVALID_TOKEN,
@@ -23,7 +23,7 @@ from catalog.domain.gate import (
     decide,
     parse,
 )
-from catalog.domain.layout import Folder
+from catalog.domain.layout import CATALOG_KEY, Folder
 from catalog.errors import StorageKeyNotFound
 from catalog.ports import Place
 from shared.db import Database
@@ -106,9 +106,10 @@ async def describe_store_key(database: Database, vault: VaultIssuer, key_id: str
         StorageKeyNotFound: If there is no such key, or it has ended.
     """
     async with database.reading() as session:
-        if key_id.startswith(CATALOG_KEY_PREFIX):
-            space = await queries.find_space_by_suffix(session, key_id.removeprefix(CATALOG_KEY_PREFIX))
-            prefix = space.prefix if space is not None and vault.is_catalog_key(key_id, space.prefix) else None
+        if key_id.startswith(CATALOG_KEY):
+            # The gate knows no such key, so it works inside only.
+            space = await queries.find_space_by_key(session, key_id)
+            prefix = space.prefix if space is not None else None
         else:
             row = await queries.find_grant(session, key_id)
             live = row is not None and row.revoked_at is None and row.expires_at > datetime.now(UTC)

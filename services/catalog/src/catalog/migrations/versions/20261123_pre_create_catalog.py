@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "4d177d1ebd21"
+revision: str = "91be39a1ce23"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -17,12 +17,16 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Uuid(), nullable=False),
         sa.Column("did", sa.Text(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column(
+            "catalog_key_id", sa.Text(), nullable=False, comment="with which catalog itself looks into the store"
+        ),
         sa.Column("restriction", sa.Text(), nullable=True),
         sa.Column("prepared", sa.Boolean(), nullable=False, comment="the store has the bucket that keys speak of"),
         sa.Column("discover_due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("restriction IN ('arrears', 'over_limit')", name=op.f("ck_owner_spaces_restriction")),
         sa.PrimaryKeyConstraint("owner_id", name=op.f("pk_owner_spaces")),
+        sa.UniqueConstraint("catalog_key_id", name=op.f("uq_owner_spaces_catalog_key_id")),
         sa.UniqueConstraint("did", name=op.f("uq_owner_spaces_did")),
         sa.UniqueConstraint("prefix", name=op.f("uq_owner_spaces_prefix")),
     )
