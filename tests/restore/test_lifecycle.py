@@ -51,7 +51,7 @@ def test_an_interrupted_or_failed_restore_goes_on_by_redeeming_again(state: Stat
     assert next_state(state, Trigger.REDEEM) is State.REDEEMED
 
 
-@pytest.mark.parametrize("state", [State.READY, State.FAILED, *TERMINAL])
+@pytest.mark.parametrize("state", [State.READY, State.FAILED, *sorted(TERMINAL)])
 def test_only_a_restore_under_way_completes(state: State) -> None:
     with pytest.raises(IllegalTransition):
         next_state(state, Trigger.COMPLETE)
