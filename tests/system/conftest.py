@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,3 +115,28 @@ def alice(new_device: NewDevice) -> Device:
 @pytest.fixture
 def bob(new_device: NewDevice) -> Device:
     return new_device("bob")
+
+
+def in_the_middle(whole: WholeSystem, device: Device, source: Path, name: str) -> subprocess.Popen[str]:
+    """A backup of which some has arrived and some not; the vault stands still and must be thawed."""
+    store = whole.system.store_folder
+    before = _arrived(store)
+    running = device.begin(
+        "backup", source, "--name", name, "--password-file", device.password_file(PASSWORD), "--json"
+    )
+    deadline = time.monotonic() + 60
+    while _arrived(store) < before + 10 * 2**20:
+        assert running.poll() is None, device.finish(running)
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    whole.freeze("vault")
+    assert running.poll() is None, "the backup was over before it was met in the middle"
+    return running
+
+
+def _arrived(store: Path) -> int:
+    """Bytes in the store; unfinished uploads, which may vanish while one looks, are no part of it."""
+    try:
+        return sum(path.stat().st_size for path in store.rglob("data/*/*") if len(path.name) == 64)
+    except FileNotFoundError:
+        return 0

@@ -3,10 +3,7 @@
 import os
 import re
 import shutil
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,31 +16,9 @@ from tests.support.devices import Device
 from tests.support.folders import contents, fill
 from tests.support.s3 import S3, Key
 from tests.support.whole_system import WholeSystem, eventually
-from tests.system.conftest import PASSWORD, Kept
+from tests.system.conftest import PASSWORD, Kept, in_the_middle
 
 CLOCKS = {"ten minutes ahead": 600, "ten minutes behind": -600}
-
-
-@contextmanager
-def slow_store(whole: WholeSystem, *, works: float, rests: float) -> Iterator[None]:
-    """The store works for a moment and rests for a longer one, again and again."""
-    over = threading.Event()
-
-    def alternate() -> None:
-        while not over.is_set():
-            whole.freeze("vault")
-            over.wait(rests)
-            whole.thaw("vault")
-            over.wait(works)
-
-    thread = threading.Thread(target=alternate)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        whole.thaw("vault")
 
 
 def issued_keys(whole: WholeSystem, owner_id: str, access: str) -> int:
@@ -55,29 +30,30 @@ def test_keys_that_expire_in_the_middle_are_renewed_and_the_work_is_finished(
     whole: WholeSystem, alice: Device, tmp_path: Path
 ) -> None:
     source = fill(tmp_path / "large", files=3)
-    for number in range(4):
+    for number in range(3):
         (source / f"part {number}").write_bytes(os.urandom(16 * 2**20))
     password, owner_id = alice.password_file(PASSWORD), alice.owner_id
-    with whole.told(CATALOG_KEY_LIFETIME="PT6S"):
-        with slow_store(whole, works=0.1, rests=0.7):
-            running = alice.begin("backup", source, "--name", "large", "--password-file", password)
-            eventually(lambda: issued_keys(whole, owner_id, "write") >= 2, 60)
+    with whole.told(CATALOG_KEY_LIFETIME="PT10S"):
+        running = in_the_middle(whole, alice, source, "large")
+        time.sleep(11)
+        whole.thaw("vault")
+        done = alice.finish(running)
+        assert done.exit_code == 0, str(done)
+        assert issued_keys(whole, owner_id, "write") >= 2
+
+        running = alice.begin("restore", "--backup", "large", "--to", tmp_path / "back", "--password-file", password)
+        eventually(lambda: issued_keys(whole, owner_id, "read"), every=0.02)
+        with whole.frozen("vault"):
+            time.sleep(11)
         done = alice.finish(running)
         assert done.exit_code == 0, str(done)
         assert "expired; going on with new ones" in done.err
-        command = ("restore", "--backup", "large", "--to", tmp_path / "back", "--password-file", password)
-        with slow_store(whole, works=0.1, rests=0.7):
-            running = alice.begin(*command)
-            eventually(lambda: issued_keys(whole, owner_id, "read") >= 2, 60)
-        done = alice.finish(running)
-        assert done.exit_code == 0, str(done)
-        assert "expired; going on with new ones" in done.err
+        assert issued_keys(whole, owner_id, "read") >= 2
     backup = alice.backup("large")
     assert contents(tmp_path / "back") == contents(source)
     assert (backup["snapshot_count"], backup["storage_bytes"]) == (1, whole.stored_bytes(backup["repository"]))
-    for number in range(4):
-        (source / f"part {number}").unlink()
-    shutil.rmtree(tmp_path / "back")
+    for folder in (source, tmp_path / "back"):
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

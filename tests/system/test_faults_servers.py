@@ -4,7 +4,6 @@ import asyncio
 import functools
 import os
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.support.devices import Device, Done
 from tests.support.events import Tap
 from tests.support.folders import contents, fill, sum_of_files
 from tests.support.whole_system import WholeSystem, eventually
-from tests.system.conftest import PASSWORD, NewDevice
+from tests.system.conftest import PASSWORD, NewDevice, in_the_middle
 
 SERVICES = [member.name for member in MEMBERS]
 
@@ -33,33 +32,8 @@ def large(tmp_path: Path) -> Iterator[Path]:
         (source / f"part {number}").unlink()
 
 
-def in_the_middle(whole: WholeSystem, device: Device, source: Path, name: str) -> subprocess.Popen[str]:
-    """A backup of which some has arrived and some not; the vault stands still and must be thawed."""
-    store = whole.system.store_folder
-    before = _arrived(store)
-    running = device.begin(
-        "backup", source, "--name", name, "--password-file", device.password_file(PASSWORD), "--json"
-    )
-    deadline = time.monotonic() + 60
-    while _arrived(store) < before + 10 * 2**20:
-        assert running.poll() is None, device.finish(running)
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    whole.freeze("vault")
-    assert running.poll() is None, "the backup was over before it was met in the middle"
-    return running
-
-
 def nothing_unsent(whole: WholeSystem, service: str) -> bool:
     return whole.unsent_messages(service) == 0
-
-
-def _arrived(store: Path) -> int:
-    """Bytes in the store; unfinished uploads, which may vanish while one looks, are no part of it."""
-    try:
-        return sum(path.stat().st_size for path in store.rglob("data/*/*") if len(path.name) == 64)
-    except FileNotFoundError:
-        return 0
 
 
 def assert_all_is_well(whole: WholeSystem, device: Device, source: Path, name: str, done: Done, target: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_store_that_is_down_is_said_so_and_the_next_run_goes_on(
         for name, (device, _) in commands.items():
             done = device.finish(running[name], 70)
             assert done.exit_code == 7, f"{name}: {done}"
-            assert "store" in done.error["detail"]
+            assert "answer" in done.error["detail"], f"{name}: {done}"
         assert alice.backup("photos")["latest_snapshot_id"] == made["snapshot_id"]
         assert alice.space("snapshots", "new", "--status", "all", "--json").json == []
 
@@ -54,6 +54,9 @@ def test_what_could_not_be_measured_while_the_store_was_down_is_measured_soon_af
 ) -> None:
     alice.back_up(fill(tmp_path / "photos", files=1), "photos", PASSWORD)
     backup = alice.backup("photos")
+    # Other tests' backups would be tried before this one, each with some patience.
+    whole.sql("catalog", "UPDATE backups SET measure_due_at = now() + interval '1 hour'")
+    whole.sql("catalog", "UPDATE owner_spaces SET discover_due_at = now() + interval '1 hour'")
     with whole.down("vault"):
         whole.sql("catalog", "UPDATE backups SET measure_due_at = now() WHERE id = $1", backup["backup_id"])
         with alice.api() as api:

@@ -38,6 +38,8 @@ ABOUT_NOBODYS_THING = {
     # What another owner may do as well, with things of their own.
     ("get", "/api/v1/backups"),
     ("post", "/api/v1/backups/discover"),
+    ("get", "/api/v1/storage-keys"),
+    ("delete", "/api/v1/storage-keys"),
     ("get", "/api/v1/terminus"),
     ("post", "/api/v1/terminus"),
     ("get", "/api/v1/restores"),

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
+from catalog.domain.layout import catalog_key_id
 from tests.support.devices import Device
 from tests.support.folders import contents, fill
 from tests.support.s3 import S3, Key
@@ -103,7 +104,6 @@ def test_another_owners_objects_are_out_of_reach_of_every_key(
             foreign.get(listing(f"{root}/")),
             foreign.get(listing("/vault/")),
             foreign.get("/vault?list-type=2"),
-            foreign.get("/"),
             foreign.put(f"{root}/{DATA}"),
             foreign.delete(f"{root}/{name}"),
             foreign.send("POST", f"{root}/{DATA}?uploads"),
@@ -112,6 +112,7 @@ def test_another_owners_objects_are_out_of_reach_of_every_key(
             foreign.delete("/vault"),
         ):
             assert attempt.refusal == (403, "AccessDenied"), attempt
+        assert foreign.get("/").refusal == (400, "InvalidURI")
         copied = foreign.put(f"{foreign.key.root}/{DATA}", b"", x_amz_copy_source=f"{root}/{name}")
         assert copied.refusal == (403, "AccessDenied")
         head = foreign.send("HEAD", f"{root}/{name}")
@@ -189,8 +190,9 @@ def test_a_stolen_write_key_cannot_remove_or_replace_a_backup(writer: S3, untouc
         assert writer.send("POST", f"{root}/{name}?uploads").refusal == (403, "AccessDenied")
     assert writer.delete(f"{root}/config").refusal == (403, "AccessDenied")
     assert writer.put(f"{root}/config", b"garbage").refusal == (403, "AccessDenied")
-    for odd in ("notes.txt", f"data/{NAME}", f"data/cd/{NAME}", "snapshots/short", "data", f"{DATA}/below", "locks/"):
+    for odd in ("notes.txt", f"data/{NAME}", f"data/cd/{NAME}", "snapshots/short", "data", f"{DATA}/below"):
         assert writer.put(f"{root}/{odd}").refusal == (403, "AccessDenied"), odd
+    assert writer.put(f"{root}/locks/").refusal == (400, "InvalidURI")
 
 
 SPELLINGS = {
@@ -292,7 +294,7 @@ def test_keys_that_ended_are_refused_in_the_words_that_clients_act_on(
 
 def test_catalogs_own_key_does_not_pass_the_gate(whole: WholeSystem, writer: S3) -> None:
     prefix = writer.key.root.split("/")[4]
-    key_id = f"SPC{prefix.rpartition('-')[2]}"
+    key_id = catalog_key_id(prefix)
     secret, token = whole.key_secrets(key_id)
     inside = S3(Key(key_id, secret, "", whole.system.vault_url, writer.key.root))
     assert inside.get(f"{writer.key.root}/config").status == 200
