@@ -62,6 +62,7 @@ class Account:
             ("GET", f"/backups/{BACKUP_ID}/key-files"): lambda _: self.key_files(),
             ("POST", "/storage-keys"): issue,
             ("POST", f"/backups/{BACKUP_ID}/snapshots"): report,
+            ("GET", f"/backups/{BACKUP_ID}/snapshots"): lambda _: (200, {"items": [], "next_cursor": None}),
             ("GET", f"/snapshots/{SNAPSHOT_ID}"): lambda _: (200, self.snapshot(self.statuses.pop(0))),
         }
 
@@ -272,6 +273,21 @@ def test_the_leftovers_of_an_interrupted_first_backup_are_waited_out(
 
     assert report.status == "successful"
     assert capsys.readouterr().err.count("was interrupted") == 1
+
+
+def test_a_repository_that_had_snapshots_is_not_silently_begun_anew(account: Account, folder: Path) -> None:
+    account.exists, account.path = True, str(folder)
+    one = {"snapshot_id": SNAPSHOT_ID, "status": "missing"}
+    account.scripted.answers["GET", f"/backups/{BACKUP_ID}/snapshots"] = lambda _: (
+        200,
+        {"items": [one], "next_cursor": None},
+    )
+
+    with pytest.raises(SpaceError) as failure:
+        run(account, folder)
+
+    assert failure.value.code == "repository_lost"
+    assert not account.repository.exists()
 
 
 def test_leftovers_that_stay_end_with_what_to_do(

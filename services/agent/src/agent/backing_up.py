@@ -252,20 +252,28 @@ class _Upload:
         raise error
 
     def _give_up_when_lost(self, error: RepositoryMissing) -> None:
-        """A repository that is missing is made; one that stays missing was there once, and is not to be replaced.
+        """A repository that is missing is made; one that had snapshots is not silently begun anew.
 
         Raises:
-            SpaceError: `repository_lost`: init is refused, and no other device is making it either.
+            SpaceError: `repository_lost`: there were snapshots, or init is refused and no other device is making it.
         """
         now = time.monotonic()
         if self._missing_since is None:
             self._missing_since = now
-        if now - self._missing_since > LOST_AFTER_SECONDS:
+            is_lost = self._has_had_snapshots()
+        else:
+            is_lost = now - self._missing_since > LOST_AFTER_SECONDS
+        if is_lost:
             raise SpaceError(
                 "repository_lost",
                 f"The repository of the backup task {self._task.name} was there and is not in the store any more.",
                 hint="Tell whoever runs the store. To begin anew, use another --name.",
             ) from error
+
+    def _has_had_snapshots(self) -> bool:
+        path = f"/backups/{self._task.backup_id}/snapshots"
+        statuses = ("successful", "missing", "damaged")
+        return any(True for status in statuses for _ in self._client.items(path, {"status": status}))
 
     def _wait_until_swept(self, error: RepositoryHalfMade) -> None:
         """Give the service time to remove the keys of an interrupted init, or another device time to finish its own.
