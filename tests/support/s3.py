@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import ssl
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -78,6 +79,12 @@ class S3:
 
     def send(self, method: str, target: str, body: bytes = b"", **headers: str) -> Answer:
         """The answer to one request; ``target`` is the request line's, from the first slash on."""
+        with closing(self.begin(method, target, body, **headers)) as connection:
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.read(), dict(answer.getheaders()))
+
+    def begin(self, method: str, target: str, body: bytes = b"", **headers: str) -> http.client.HTTPConnection:
+        """A connection on which the request was sent and the answer not read yet; to be closed."""
         address = urlsplit(self.key.endpoint)
         if address.scheme == "https":
             context = ssl.create_default_context(cafile=self._ca_file)
@@ -87,15 +94,11 @@ class S3:
         else:
             connection = http.client.HTTPConnection(address.netloc, timeout=30)
         sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        try:
-            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in self._signed(method, target, body, address.netloc, sent).items():
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.read(), dict(answer.getheaders()))
-        finally:
-            connection.close()
+        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in self._signed(method, target, body, address.netloc, sent).items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        return connection
 
     def _signed(self, method: str, target: str, body: bytes, host: str, more: dict[str, str]) -> dict[str, str]:
         now = datetime.fromtimestamp(datetime.now(UTC).timestamp() + self._clock_off_seconds, UTC)

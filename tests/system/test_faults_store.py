@@ -58,27 +58,29 @@ def test_what_could_not_be_measured_while_the_store_was_down_is_measured_soon_af
     whole.sql("catalog", "UPDATE backups SET measure_due_at = now() + interval '1 hour'")
     whole.sql("catalog", "UPDATE owner_spaces SET discover_due_at = now() + interval '1 hour'")
     with whole.down("vault"):
-        whole.sql("catalog", "UPDATE backups SET measure_due_at = now() WHERE id = $1", backup["backup_id"])
+        now = "UPDATE backups SET measure_due_at = now() WHERE id = $1 RETURNING measure_due_at AS at"
+        due_at = whole.sql("catalog", now, backup["backup_id"])[0]["at"]
         with alice.api() as api:
             assert api.post("/backups/discover").status_code == 202
 
-        def were_tried() -> bool:
+        def are_tried_again_soon() -> bool:
             (row,) = whole.sql(
                 "catalog",
-                "SELECT measure_due_at > now() AND discover_due_at > now() AS both FROM backups"
-                " JOIN owner_spaces USING (owner_id) WHERE id = $1",
+                "SELECT measure_due_at > $2 AND measure_due_at < now() + interval '30 s'"
+                " AND discover_due_at > $2 AND discover_due_at < now() + interval '30 s' AS soon"
+                " FROM backups JOIN owner_spaces USING (owner_id) WHERE id = $1",
                 backup["backup_id"],
+                due_at,
             )
-            return bool(row["both"])
+            return bool(row["soon"])
 
-        eventually(were_tried, 60)
-    back_at = whole.sql("catalog", "SELECT now() AS at")[0]["at"]
+        eventually(are_tried_again_soon)
 
     def was_measured() -> bool:
         query = "SELECT 1 FROM backups WHERE id = $1 AND measured_at > $2"
-        return bool(whole.sql("catalog", query, backup["backup_id"], back_at))
+        return bool(whole.sql("catalog", query, backup["backup_id"], due_at))
 
-    eventually(was_measured, 60)
+    eventually(was_measured)
     assert alice.backup("photos")["snapshot_count"] == 1
     soon = "SELECT 1 FROM owner_spaces WHERE owner_id = $1 AND discover_due_at > now() + interval '1 hour'"
     eventually(lambda: whole.sql("catalog", soon, alice.owner_id), 60)

@@ -1,18 +1,22 @@
 """Passwords, keys, tickets and tokens are nowhere but where they belong."""
 
 import base64
+import http.client
 import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from space_local.members import MEMBERS
 from tests.support.devices import Device
 from tests.support.events import Tap
 from tests.support.folders import fill
+from tests.support.s3 import S3, Key
 from tests.support.whole_system import WholeSystem
 from tests.system.conftest import NewDevice
 
@@ -81,6 +85,23 @@ def live_through(whole: WholeSystem, device: Device, folder: Path) -> dict[str, 
     }  # fmt: skip
 
 
+def break_off(whole: WholeSystem, device: Device) -> None:
+    """Let the store die while it answers, which the edge logs."""
+    with device.api() as api:
+        body = {"backup_id": device.backup("photos")["backup_id"], "scope": "write"}
+        client = S3(Key.of(api.post("/storage-keys", json=body).json()), str(whole.system.ca_file))
+    name = f"{client.key.root}/data/ab/{'ab' * 32}"
+    assert client.put(name, bytes(64 * 2**20)).status == 200
+    with closing(client.begin("GET", name)) as connection:
+        answer = connection.getresponse()
+        assert answer.status == 200
+        whole.kill("vault")
+        with pytest.raises((http.client.IncompleteRead, OSError)):
+            answer.read()
+    whole.start_again("vault")
+    assert client.delete(name).status in (200, 204)
+
+
 def own_secrets(whole: WholeSystem) -> dict[str, str]:
     """The system's own secrets, and those of every storage key it ever gave out."""
     found: dict[str, str] = json.loads((whole.system.state / "secrets.json").read_text())
@@ -111,6 +132,7 @@ def test_no_secret_is_in_any_log_database_message_or_command_line(
     command_lines: set[bytes] = set()
     with _watched(command_lines):
         secrets = live_through(whole, device, tmp_path)
+    break_off(whole, device)
     known = list(rows(whole, "catalog"))
     assert any(device.owner_id.encode() in content for _, content in known), "the scan reads nothing"
     places = [
@@ -121,6 +143,7 @@ def test_no_secret_is_in_any_log_database_message_or_command_line(
         *(("command line", line) for line in command_lines),
     ]
     assert any(name.endswith("services.log") for name, _ in places)
+    assert any(b"aborting with incomplete response" in content for name, content in places if "caddy.log" in name)
     assert any(name.startswith("message ") for name, _ in places)
     assert any(b"restic" in content for name, content in places if name == "command line")
     for what, secret in (secrets | own_secrets(whole)).items():
