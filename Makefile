@@ -5,7 +5,7 @@ SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit docs fmt lock clean destroy
+.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit bench docs fmt lock clean destroy
 
 help:
 	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
@@ -37,6 +37,8 @@ test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog
 	@$(PYTHON_BIN) -m pytest --numprocesses 2 --dist loadfile $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
+bench: bootstrap ## measure against the limits of this machine (ONLY="lists gate" for some, KEEP=1 renews docs/benchmarks.md)
+	@$(PYTHON_BIN) -m tests.bench $(ONLY) $(if $(KEEP),--keep)
 
 ##@ Change
 fmt: bootstrap ## format and sort imports

@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints the table, writes .space/bench.json; `--keep` also renews docs/benchmarks.md."""
+"""`make bench`: measures, prints the table, writes .space/bench.json; `KEEP=1` also renews docs/benchmarks.md."""
 
 import argparse
 import os

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from catalog.app import service
+from catalog.domain.layout import catalog_key_id
 from space_local import ports
 from space_local.postgres import Postgres
 from space_local.process import Child
@@ -21,8 +22,8 @@ from tests.support.store import CREDENTIALS, MASTER_KEY, PROJECT
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 
 INSERT_OWNER = """
-    INSERT INTO owner_spaces (owner_id, did, prefix, prepared, discover_due_at, created_at)
-    VALUES ($1, $2, $3, true, now() + interval '1 day', now())
+    INSERT INTO owner_spaces (owner_id, did, prefix, catalog_key_id, prepared, discover_due_at, created_at)
+    VALUES ($1, $2, $3, $4, true, now() + interval '1 day', now())
 """
 INSERT_TERMINUS = """
     INSERT INTO terminus (id, owner_id, name, created_at, last_seen_at)
@@ -116,7 +117,8 @@ async def server(home: Path, name: str, port: int, environment: Mapping[str, str
 
 async def fill(url: str, owner: Owner, backups: int) -> None:
     """An owner with a Terminus and so many backups of it, a minute apart."""
-    await execute(url, INSERT_OWNER, owner.owner_id, owner.did, f"{owner.did}-bench")
+    prefix = f"{owner.did}-bench"
+    await execute(url, INSERT_OWNER, owner.owner_id, owner.did, prefix, catalog_key_id(prefix))
     terminus_id = await execute(url, INSERT_TERMINUS, owner.owner_id)
     await execute(url, INSERT_BACKUPS, owner.owner_id, terminus_id, backups)
     await execute(url, "ANALYZE")
