@@ -54,3 +54,40 @@ class RestoreCancelled(Event):
     snapshot_id: UUID
     target: Target
     cancelled_at: datetime
+
+
+class PaymentWanted(Event):
+    """An owner confirmed a quote: the money is to be held, not yet taken."""
+
+    name: ClassVar[str] = "restore.payment_wanted.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("billing",)
+
+    owner_id: UUID
+    restore_id: UUID
+    quote_id: UUID
+    payment_method_id: UUID | None = Field(description="Null for the owner's default, or balance alone.")
+
+
+class CaptureWanted(Event):
+    """What was held is to be taken: the instance is usable, or the owner gave up and pays for the time it ran."""
+
+    name: ClassVar[str] = "restore.capture_wanted.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("billing",)
+
+    owner_id: UUID
+    restore_id: UUID
+    quote_id: UUID
+    instance_id: UUID
+    started_at: datetime = Field(description="Since when the instance runs; its month begins here.")
+    ended_at: datetime | None = Field(description="Null when it goes on; else only the use until then is taken.")
+
+
+class VoidWanted(Event):
+    """What was held is to be let go: nothing usable came of it."""
+
+    name: ClassVar[str] = "restore.void_wanted.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("billing",)
+
+    owner_id: UUID
+    restore_id: UUID
+    quote_id: UUID

@@ -1,0 +1,116 @@
+"""What billing tells the others."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.events.base import Event
+
+Currency = Field(pattern=r"^[A-Z]{3}$")
+Minor = Field(ge=0, description="In minor units of the currency.")
+
+
+class _PaymentEvent(Event):
+    """``quote_id`` and ``restore_id`` are null for what no quote or restore asked for, such as a renewal."""
+
+    owner_id: UUID
+    payment_id: UUID
+    quote_id: UUID | None
+    restore_id: UUID | None
+    amount_minor: int = Minor
+    currency: str = Currency
+    occurred_at: datetime
+
+
+class PaymentAuthorised(_PaymentEvent):
+    """The money for an order is held: balance set aside and the card authorised for the rest."""
+
+    name: ClassVar[str] = "billing.payment.authorised.v1"
+
+
+class PaymentFailed(_PaymentEvent):
+    """The money could not be held or taken; ``reason`` is for the owner to read."""
+
+    name: ClassVar[str] = "billing.payment.failed.v1"
+
+    code: str = Field(description="Stable: declined, insufficient_funds, hold_expired, …")
+    reason: str
+
+
+class PaymentCaptured(_PaymentEvent):
+    """Money was taken."""
+
+    name: ClassVar[str] = "billing.payment.captured.v1"
+
+
+class PaymentVoided(_PaymentEvent):
+    """What was held is free again."""
+
+    name: ClassVar[str] = "billing.payment.voided.v1"
+
+
+class PaymentRefunded(_PaymentEvent):
+    """Money went back the way it came."""
+
+    name: ClassVar[str] = "billing.payment.refunded.v1"
+
+
+class QuotaExceeded(Event):
+    """An owner holds as much as they may: no more uploads. Reading and deleting stay open."""
+
+    name: ClassVar[str] = "billing.quota.exceeded.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("catalog",)
+
+    owner_id: UUID
+    reason: Literal["over_limit", "arrears"]
+    used_bytes: int = Field(ge=0)
+    limit_bytes: int = Field(ge=0)
+    number: int = Field(ge=1, description="Rises with every change of an owner's standing: a later one has the last word.")
+    occurred_at: datetime
+
+
+class QuotaCleared(Event):
+    """An owner may upload again."""
+
+    name: ClassVar[str] = "billing.quota.cleared.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("catalog",)
+
+    owner_id: UUID
+    used_bytes: int = Field(ge=0)
+    limit_bytes: int = Field(ge=0)
+    number: int = Field(ge=1, description="Rises with every change of an owner's standing: a later one has the last word.")
+    occurred_at: datetime
+
+
+class AccountRestricted(Event):
+    """An owner's bill was not paid after reminders; what that stops is said in docs/decisions."""
+
+    name: ClassVar[str] = "billing.account.restricted.v1"
+
+    owner_id: UUID
+    standing: Literal["restricted", "suspended"]
+    occurred_at: datetime
+
+
+class AccountCleared(Event):
+    """An owner owes nothing that is overdue any more."""
+
+    name: ClassVar[str] = "billing.account.cleared.v1"
+
+    owner_id: UUID
+    occurred_at: datetime
+
+
+class InvoiceFinalised(Event):
+    """An invoice has its number and will not change."""
+
+    name: ClassVar[str] = "billing.invoice.finalised.v1"
+
+    owner_id: UUID
+    invoice_id: UUID
+    number: str
+    total_minor: int = Minor
+    currency: str = Currency
+    finalised_at: datetime
