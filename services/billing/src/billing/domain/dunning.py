@@ -1,0 +1,46 @@
+"""What follows when a bill is not paid: when it is tried again, and how the account stands."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+RETRY_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=5), timedelta(days=7))
+"""After the first failure; then no more by itself."""
+
+
+class Standing(StrEnum):
+    """How an account stands with its bills, from good to bad."""
+
+    CURRENT = "current"
+    REMINDED = "reminded"
+    RESTRICTED = "restricted"
+    """No uploads above the allowance. Reading, restoring to local and deleting stay open on every rung."""
+    SUSPENDED = "suspended"
+
+
+LADDER = (Standing.CURRENT, Standing.REMINDED, Standing.RESTRICTED, Standing.SUSPENDED)
+_AFTER_FAILURES = (
+    Standing.CURRENT,
+    Standing.REMINDED,
+    Standing.REMINDED,
+    Standing.RESTRICTED,
+    Standing.RESTRICTED,
+    Standing.SUSPENDED,
+)
+ON_CREDIT = frozenset({Standing.CURRENT, Standing.REMINDED})
+"""Whoever stands so may use more than the allowance, if they have a payment method."""
+
+
+def next_attempt(first_failed_at: datetime, failures: int) -> datetime | None:
+    """When a charge that failed so often (1 or more) is tried again; None after the last."""
+    return first_failed_at + RETRY_AFTER[failures - 1] if failures <= len(RETRY_AFTER) else None
+
+
+def standing_after(failures: int) -> Standing:
+    """How an account stands with one unpaid invoice whose charge failed so often."""
+    return _AFTER_FAILURES[min(failures, len(_AFTER_FAILURES) - 1)]
+
+
+def standing(failures: Iterable[int]) -> Standing:
+    """How an account stands with all its unpaid invoices: as the worst of them."""
+    return max((standing_after(count) for count in failures), key=LADDER.index, default=Standing.CURRENT)
