@@ -6,18 +6,16 @@ instant lies in the second it began in, and of two samples within one second the
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from operator import attrgetter
 from uuid import UUID
 
 from billing.domain.money import round_minor
-from billing.domain.months import EPOCH, second_of
+from billing.domain.months import second_of
 from billing.domain.prices import Place, PriceBook, Tier, Version, slices, storage_minor
-
-_DAY = 86_400
-_FINE = 2**128
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +50,6 @@ class StorageLine:
     byte_seconds: int
     amount_minor: int
     per_gb_month: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class DayUsage:
-    """What a day of UTC holds, as far as it lies in what was asked for.
-
-    Args:
-        held_seconds: How much of the day that is; ``byte_seconds`` over it is the average.
-        peak_bytes: The most held for a second at least.
-        charged_byte_seconds: Above the allowance.
-        charge: Exact, in minor units.
-    """
-
-    day: date
-    held_seconds: int
-    byte_seconds: int
-    peak_bytes: int
-    charged_byte_seconds: int
-    charge: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class BackupUsage:
-    """A backup's part; its charge, in minor units, is its part of the bytes at each instant."""
-
-    backup_id: UUID
-    byte_seconds: int
-    charge: Fraction
 
 
 class Pool:
@@ -145,12 +115,12 @@ def integrate(
         ValueError: If a sample lies outside, or two of one backup and one instant disagree.
         NoPrice: If the book does not say what storage costs then and there.
     """
-    pool, accrual, tariffs = Pool(levels), Accrual(), _tariffs(book, place, start, end)
+    pool, accrual, tariffs = Pool(levels), Accrual(), tariffs_of(book, place, start, end)
     tariff = None
-    for since, until, sample in _stretches(samples, start, end, tariffs):
+    for since, until, sample in stretches(samples, start, end, tariffs):
         tariff = tariffs.get(since, tariff)
         if until > since and tariff is not None:
-            _accrue(accrual, pool, until - since, tariff)
+            accrue_stretch(accrual, pool, until - since, tariff)
         if sample is not None:
             pool.hold(sample.level)
     return accrual, pool.levels
@@ -186,158 +156,51 @@ def charge(accrual: Accrual, book: PriceBook, place: Place) -> Fraction:
     return total
 
 
-def by_day(
-    levels: Levels, samples: Iterable[Sample], start: datetime, end: datetime, book: PriceBook, place: Place
-) -> list[DayUsage]:
-    """Each day of UTC from ``start`` to ``end``; the charges add up to that of `integrate`, which see."""
-    pool, tariffs = Pool(levels), _tariffs(book, place, start, end)
-    midnights = range(second_of(start) // _DAY * _DAY, second_of(end), _DAY)
-    days: dict[int, _Day] = {midnight: _Day() for midnight in midnights}
-    tariff = None
-    for since, until, sample in _stretches(samples, start, end, {*tariffs, *midnights}):
-        tariff = tariffs.get(since, tariff)
-        if until > since and tariff is not None:
-            days[since // _DAY * _DAY].hold(pool, until - since, tariff)
-        if sample is not None:
-            pool.hold(sample.level)
-    return [day.usage(midnight, book, place) for midnight, day in days.items()]
-
-
-def by_backup(
-    levels: Levels, samples: Iterable[Sample], start: datetime, end: datetime, book: PriceBook, place: Place
-) -> list[BackupUsage]:
-    """Each backup's part from ``start`` to ``end``, by its id; the charges add up exactly to that of `integrate`.
-
-    To keep the fractions short, a part is exact to less than a billionth of a minor unit.
-    """
-    pool, tariffs = Pool(levels), _tariffs(book, place, start, end)
-    shares, total, tariff = _Shares(pool, second_of(start)), Accrual(), None
-    for since, until, sample in _stretches(samples, start, end, tariffs):
-        tariff = tariffs.get(since, tariff)
-        if until > since and tariff is not None:
-            accrual = Accrual()
-            _accrue(accrual, pool, until - since, tariff)
-            shares.charge(charge(accrual, book, place))
-            total = add(total, accrual)
-        if sample is not None:
-            shares.settle(sample.level.backup_id, until)
-            pool.hold(sample.level)
-    return shares.close(second_of(end), charge(total, book, place))
-
-
 def ordered(samples: Iterable[Sample]) -> list[Sample]:
     """By instant, repeated ones once.
 
     Raises:
         ValueError: If two of one backup and one instant disagree.
     """
-    unique: list[Sample] = []
-    together: dict[UUID, Level] = {}
-    at = None
-    for sample in sorted(samples, key=attrgetter("measured_at")):
-        if sample.measured_at != at:
-            at, together = sample.measured_at, {}
-        known = together.setdefault(sample.level.backup_id, sample.level)
-        if known is sample.level:
-            unique.append(sample)
-        elif known != sample.level:
-            raise ValueError(f"backup {known.backup_id} was measured twice at {at}, differently")
-    return unique
-
-
-class _Day:
-    """A day being added up."""
-
-    def __init__(self) -> None:
-        self.held_seconds = self.byte_seconds = self.peak_bytes = 0
-        self.accrual = Accrual()
-
-    def hold(self, pool: Pool, held_seconds: int, tariff: "_Tariff") -> None:
-        self.held_seconds += held_seconds
-        self.byte_seconds += pool.used_bytes * held_seconds
-        self.peak_bytes = max(self.peak_bytes, pool.used_bytes)
-        _accrue(self.accrual, pool, held_seconds, tariff)
-
-    def usage(self, midnight: int, book: PriceBook, place: Place) -> DayUsage:
-        return DayUsage(
-            day=(EPOCH + timedelta(seconds=midnight)).date(),
-            held_seconds=self.held_seconds,
-            byte_seconds=self.byte_seconds,
-            peak_bytes=self.peak_bytes,
-            charged_byte_seconds=sum(self.accrual.values()),
-            charge=charge(self.accrual, book, place),
-        )
-
-
-class _Shares:
-    """The pooled charge, shared out by bytes.
-
-    What a byte held all along would bear so far is one running number; a backup's part grows by its bytes times what
-    that number grew by, so a sample costs the same however many backups there are.
-    """
-
-    def __init__(self, pool: Pool, since: int) -> None:
-        self._pool = pool
-        self._since = since
-        self._per_byte = 0
-        """In minor units over `_FINE`, rounded down."""
-        self._settled: dict[UUID, tuple[int, int]] = {}
-        """The second up to which a backup has got its part, and the running number then."""
-        self._byte_seconds: dict[UUID, int] = {}
-        self._parts: dict[UUID, int] = {}
-
-    def charge(self, amount: Fraction) -> None:
-        """Share it among what is held now."""
-        if amount:
-            self._per_byte += amount.numerator * _FINE // amount.denominator // self._pool.used_bytes
-
-    def settle(self, backup_id: UUID, at: int) -> None:
-        """Give a backup its part up to now, before its level changes."""
-        since, per_byte = self._settled.get(backup_id, (self._since, 0))
-        level = self._pool.levels.get(backup_id)
-        held_bytes = 0 if level is None else level.storage_bytes
-        self._byte_seconds[backup_id] = self._byte_seconds.get(backup_id, 0) + held_bytes * (at - since)
-        self._parts[backup_id] = self._parts.get(backup_id, 0) + held_bytes * (self._per_byte - per_byte)
-        self._settled[backup_id] = (at, self._per_byte)
-
-    def close(self, at: int, total: Fraction) -> list[BackupUsage]:
-        """All parts; what rounding down left over goes to the greatest."""
-        for backup_id in self._pool.levels:
-            self.settle(backup_id, at)
-        charges = {backup_id: Fraction(part, _FINE) for backup_id, part in self._parts.items()}
-        if total:
-            greatest = max(charges, key=lambda backup_id: (charges[backup_id], backup_id))
-            charges[greatest] += total - sum(charges.values(), Fraction(0))
-        return [BackupUsage(each, self._byte_seconds[each], charges[each]) for each in sorted(charges)]
+    arranged = sorted(samples, key=attrgetter("measured_at"))
+    if all(earlier.measured_at < later.measured_at for earlier, later in pairwise(arranged)):
+        return arranged
+    known: dict[tuple[datetime, UUID], Sample] = {}
+    for sample in arranged:
+        first = known.setdefault((sample.measured_at, sample.level.backup_id), sample)
+        if first.level != sample.level:
+            raise ValueError(f"backup {sample.level.backup_id} was measured at {sample.measured_at} twice, differently")
+    return list(known.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _Tariff:
+class Tariff:
     """A version's prices for backup storage in one place."""
 
     version: Version
     tiers: tuple[Tier, ...]
 
 
-def _tariffs(book: PriceBook, place: Place, start: datetime, end: datetime) -> dict[int, _Tariff]:
+def tariffs_of(book: PriceBook, place: Place, start: datetime, end: datetime) -> dict[int, Tariff]:
     """By the second from which they hold."""
     return {
-        second_of(since): _Tariff(version, version.region(place).backup_storage)
+        second_of(since): Tariff(version, version.region(place).backup_storage)
         for since, _, version in book.segments(start, end)
     }
 
 
-def _stretches(
+def stretches(
     samples: Iterable[Sample], start: datetime, end: datetime, cuts: Iterable[int]
 ) -> Iterator[tuple[int, int, Sample | None]]:
     """Stretches of seconds without a change, cut at ``cuts``, each with the sample that ends it, if one does."""
     if end < start:
         raise ValueError(f"the end {end} is before the start {start}")
+    arranged = ordered(samples)
+    if arranged and not (start <= arranged[0].measured_at and arranged[-1].measured_at < end):
+        raise ValueError(f"a sample is not between {start} and {end}")
     since, last = second_of(start), second_of(end)
-    pending = sorted(cut for cut in set(cuts) if since < cut < last)[::-1]
-    for sample in [*ordered(samples), None]:
-        if sample is not None and not start <= sample.measured_at < end:
-            raise ValueError(f"a sample of {sample.measured_at} is not between {start} and {end}")
+    pending = sorted({cut for cut in cuts if since < cut < last}, reverse=True)
+    for sample in [*arranged, None]:
         until = last if sample is None else second_of(sample.measured_at)
         while pending and pending[-1] <= until:
             cut = pending.pop()
@@ -347,7 +210,8 @@ def _stretches(
         since = until
 
 
-def _accrue(accrual: Accrual, pool: Pool, held_seconds: int, tariff: _Tariff) -> None:
+def accrue_stretch(accrual: Accrual, pool: Pool, held_seconds: int, tariff: Tariff) -> None:
+    """Add the byte-seconds above the allowance while the pool stays as it is."""
     allowance_bytes = pool.allowance_bytes(tariff.version)
     if pool.used_bytes <= allowance_bytes:
         return

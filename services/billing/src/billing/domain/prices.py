@@ -1,7 +1,7 @@
 """The price book: what things cost, from when on, and where."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -74,9 +74,18 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """Versions in the order they come into force; `check` has found nothing wrong with them."""
+    """Versions in the order they come into force; `check` has found nothing wrong with them.
+
+    Args:
+        place: Where backup storage is, and so which prices it has; a store does not move.
+        default_spend_limit_minor: For a month's backup storage, until an owner with a payment method sets their own.
+        tax_rates: Decimal fractions by country (ISO 3166-1 alpha-2); none means that no tax is charged.
+    """
 
     versions: tuple[Version, ...]
+    place: Place = ("local", "local")
+    default_spend_limit_minor: int = 1000
+    tax_rates: Mapping[str, Decimal] = field(default_factory=dict)
 
     def in_force(self, at: datetime) -> Version:
         """Raises NoPrice before the first version."""
