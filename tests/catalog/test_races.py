@@ -75,10 +75,10 @@ async def test_of_two_moves_from_one_state_the_second_loses(catalog: Running) ->
 
     async def second() -> bool:
         async with database.transaction() as session:
-            return await queries.move(session, backup_id, State.ACTIVE, Trigger.DELETE, NOW)
+            return await queries.backups.move(session, backup_id, State.ACTIVE, Trigger.DELETE, NOW)
 
     async with database.transaction() as session:
-        assert await queries.move(session, backup_id, State.ACTIVE, Trigger.DELETE, NOW)
+        assert await queries.backups.move(session, backup_id, State.ACTIVE, Trigger.DELETE, NOW)
         contender = asyncio.create_task(second())
         await asyncio.sleep(0.1)
     assert await contender is False
@@ -96,8 +96,8 @@ async def test_an_undo_that_comes_while_the_grace_ends_is_too_late(catalog: Runn
             await backups.undelete_backup(session, who.owner_id, backup_id, NOW)
 
     async with database.transaction() as session:
-        assert await queries.claim_deletion(session, NOW, State.DELETING, NOW) is not None
-        assert await queries.move(session, backup_id, State.DELETING, Trigger.GRACE_OVER, NOW)
+        assert await queries.backups.claim_deletion(session, NOW, State.DELETING, NOW) is not None
+        assert await queries.backups.move(session, backup_id, State.DELETING, Trigger.GRACE_OVER, NOW)
         contender = asyncio.create_task(undo())
         await asyncio.sleep(0.1)
         assert not contender.done()
@@ -110,13 +110,13 @@ async def test_two_workers_never_measure_the_same_backup(catalog: Running) -> No
     database = catalog.runtime.database
     later = NOW + timedelta(minutes=30)
     async with database.transaction() as session:
-        await queries.bring_measurement_forward(session, backup_id, NOW)
+        await queries.measurements.bring_measurement_forward(session, backup_id, NOW)
     async with database.transaction() as first, database.transaction() as second:
-        assert await queries.claim_measurement(first, NOW, later) is not None
-        assert await queries.claim_measurement(second, NOW, later) is None
+        assert await queries.measurements.claim_measurement(first, NOW, later) is not None
+        assert await queries.measurements.claim_measurement(second, NOW, later) is None
     async with database.transaction() as session:
-        assert await queries.claim_measurement(session, NOW, later) is None, "the lease holds"
-        assert await queries.claim_measurement(session, later, later) is not None, "and runs out"
+        assert await queries.measurements.claim_measurement(session, NOW, later) is None, "the lease holds"
+        assert await queries.measurements.claim_measurement(session, later, later) is not None, "and runs out"
 
 
 async def test_a_report_during_a_measurement_is_measured_again(catalog: Running) -> None:
@@ -125,9 +125,9 @@ async def test_a_report_during_a_measurement_is_measured_again(catalog: Running)
     runtime = catalog.runtime
     lease = NOW + timedelta(minutes=30)
     async with runtime.database.transaction() as session:
-        await queries.bring_measurement_forward(session, backup_id, NOW)
+        await queries.measurements.bring_measurement_forward(session, backup_id, NOW)
     async with runtime.database.transaction() as session:
-        await queries.claim_measurement(session, NOW, lease)
+        await queries.measurements.claim_measurement(session, NOW, lease)
     during = NOW + timedelta(seconds=1)
     async with runtime.database.transaction() as session:
         report = SnapshotReport(restic_id="ab" * 32, taken_at=during)
@@ -135,7 +135,7 @@ async def test_a_report_during_a_measurement_is_measured_again(catalog: Running)
     async with runtime.database.transaction() as session:
         await _record(session, runtime.settings, backup_id, EMPTY, measured_at=NOW, lease_until=lease)
     async with runtime.database.transaction() as session:
-        assert await queries.claim_measurement(session, during, lease) is not None
+        assert await queries.measurements.claim_measurement(session, during, lease) is not None
 
 
 async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: Running) -> None:
@@ -149,8 +149,8 @@ async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: 
                 session, runtime.settings, backup_id, listing, measured_at=measured_at, lease_until=measured_at
             )
     async with runtime.database.reading() as session:
-        backup = await queries.read_backup(session, who.owner_id, backup_id, NOW)
-        usage = await queries.list_usage(session, backup_id, after=None, limit=10)
+        backup = await queries.backups.read_backup(session, who.owner_id, backup_id, NOW)
+        usage = await queries.measurements.list_usage(session, backup_id, after=None, limit=10)
     assert backup is not None
     assert backup.storage_bytes == 500
     assert len(usage) == 1
@@ -164,10 +164,10 @@ async def test_only_one_key_holds_the_claim_on_a_repository(catalog: Running) ->
 
     async def claim(key: str) -> bool:
         async with database.transaction() as session:
-            return await queries.claim_repository(session, who.owner_id, "demo", key, NOW, until)
+            return await queries.repositories.claim_repository(session, who.owner_id, "demo", key, NOW, until)
 
     async with database.transaction() as session:
-        assert await queries.claim_repository(session, who.owner_id, "demo", "first", NOW, until)
+        assert await queries.repositories.claim_repository(session, who.owner_id, "demo", "first", NOW, until)
         contender = asyncio.create_task(claim("second"))
         await asyncio.sleep(0.1)
         assert not contender.done()

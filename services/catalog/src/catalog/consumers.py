@@ -11,17 +11,19 @@ from shared.inbox import Subscription
 
 
 async def make_space(session: AsyncSession, event: OwnerRegistered) -> None:
-    await queries.ensure_space(session, event.owner_id, event.did, datetime.now(UTC))
+    await queries.spaces.ensure_space(session, event.owner_id, event.did, datetime.now(UTC))
 
 
 async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreCancelled) -> None:
     """The keys of a restore end with it."""
-    await queries.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id)
+    await queries.storage_keys.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id)
 
 
 async def end_failed_restore_keys(session: AsyncSession, event: RestoreFailed) -> None:
     """The keys of the failed attempt end; a client that has begun another keeps that one's."""
-    await queries.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id, issued_until=event.failed_at)
+    await queries.storage_keys.revoke_keys(
+        session, datetime.now(UTC), restore_id=event.restore_id, issued_until=event.failed_at
+    )
 
 
 SUBSCRIPTIONS = (

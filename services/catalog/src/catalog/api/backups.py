@@ -44,7 +44,7 @@ async def list_backups(
     overdue: bool | None = None,
 ) -> Response:
     """Your backups, newest first: initial creation time, most recent snapshot time, overall storage usage."""
-    rows = await queries.list_backups(
+    rows = await queries.backups.list_backups(
         tx,
         caller.owner_id,
         datetime.now(UTC),
@@ -62,8 +62,8 @@ async def list_backups(
 async def discover_backups(caller: Writer, tx: Tx) -> Response:
     """Look through your store soon for repositories that nobody registered, such as those of olares-cli."""
     now = datetime.now(UTC)
-    await queries.ensure_space(tx, caller.owner_id, caller.did, now)
-    space = await queries.find_space(tx, caller.owner_id)
+    await queries.spaces.ensure_space(tx, caller.owner_id, caller.did, now)
+    space = await queries.spaces.find_space(tx, caller.owner_id)
     assert space is not None
     space.discover_due_at = min(space.discover_due_at, now)
     return Response(status_code=202)
@@ -110,7 +110,7 @@ async def list_snapshots(
 ) -> Response:
     """A backup's snapshots, newest first; the successful ones unless another status is asked for."""
     await operations.get_backup(tx, caller.owner_id, backup_id, datetime.now(UTC))
-    rows = await queries.list_snapshots(
+    rows = await queries.snapshots.list_snapshots(
         tx, backup_id, status=status, after=paging.after(datetime, UUID), limit=paging.limit
     )
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("taken_at", "snapshot_id")))
@@ -121,7 +121,7 @@ async def list_usage(request: Request, backup_id: UUID, caller: Reader, tx: Read
     """Storage usage since the backup was created, oldest first: each level holds until the next."""
     await operations.get_backup(tx, caller.owner_id, backup_id, datetime.now(UTC))
     after = paging.after(datetime)
-    rows = await queries.list_usage(tx, backup_id, after=after[0] if after else None, limit=paging.limit)
+    rows = await queries.measurements.list_usage(tx, backup_id, after=after[0] if after else None, limit=paging.limit)
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("measured_at",)))
 
 

@@ -45,7 +45,7 @@ async def issue_restore_key(
 @router.put("/owners/{owner_id}/restriction", status_code=204, dependencies=[Depends(require_internal("operator"))])
 async def restrict_owner(owner_id: UUID, wanted: RestrictionWrite, tx: Tx) -> None:
     """Stop an owner's uploads, or allow them again; reading and deleting stay open."""
-    space = await queries.find_space(tx, owner_id)
+    space = await queries.spaces.find_space(tx, owner_id)
     if space is None:
         raise OwnerNotFound("No owner of that id has been seen here.")
     space.restriction = wanted.restriction

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/snapshots", tags=["snapshots"])
 @router.get("/{snapshot_id}", response_model=SnapshotRead)
 async def get_snapshot(snapshot_id: UUID, caller: Reader, tx: ReadTx) -> dict[str, Any]:
     """One snapshot, whatever its status."""
-    row = await queries.read_snapshot(tx, caller.owner_id, snapshot_id)
+    row = await queries.snapshots.read_snapshot(tx, caller.owner_id, snapshot_id)
     if row is None:
         raise SnapshotNotFound("You have no snapshot of that id.")
     return dict(row._mapping)

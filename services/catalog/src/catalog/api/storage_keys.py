@@ -49,7 +49,7 @@ async def issue_storage_key(
 @router.get("", response_model=Page[StorageKeyListed])
 async def list_storage_keys(request: Request, caller: Reader, tx: ReadTx, paging: Paging) -> Response:
     """Your keys that have not ended, newest first; without their secrets."""
-    rows = await queries.list_live_keys(
+    rows = await queries.storage_keys.list_live_keys(
         tx, caller.owner_id, datetime.now(UTC), after=paging.after(datetime, str), limit=paging.limit
     )
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("issued_at", "access_key_id")))
@@ -58,7 +58,7 @@ async def list_storage_keys(request: Request, caller: Reader, tx: ReadTx, paging
 @router.delete("", status_code=204)
 async def revoke_storage_keys(caller: Writer, tx: Tx) -> None:
     """End all your keys now, such as after a device was stolen; what runs with them stops and asks for new ones."""
-    await queries.revoke_keys(tx, datetime.now(UTC), owner_id=caller.owner_id)
+    await queries.storage_keys.revoke_keys(tx, datetime.now(UTC), owner_id=caller.owner_id)
 
 
 @router.delete("/{access_key_id}", status_code=204)

@@ -38,7 +38,7 @@ async def list_terminus(
     name: Annotated[str | None, Query(max_length=255, description="Exactly this name.")] = None,
 ) -> Response:
     """Your home clouds, oldest first."""
-    rows = await queries.list_terminus(
+    rows = await queries.terminus.list_terminus(
         tx, caller.owner_id, name=name, after=paging.after(datetime, UUID), limit=paging.limit
     )
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("created_at", "terminus_id")))

@@ -37,7 +37,7 @@ async def register_backup(session: AsyncSession, caller: Caller, wanted: BackupC
         TerminusNotFound: If the Terminus is not the owner's.
         BackupNameTaken: If a live backup of that Terminus has the name; it says which.
     """
-    await queries.ensure_space(session, caller.owner_id, caller.did, now)
+    await queries.spaces.ensure_space(session, caller.owner_id, caller.did, now)
     if wanted.terminus_id is not None:
         await get_terminus(session, caller.owner_id, wanted.terminus_id)
     backup_id = uuid4()
@@ -58,7 +58,7 @@ async def register_backup(session: AsyncSession, caller: Caller, wanted: BackupC
         .returning(Backup.id)
     )
     if registered is None:
-        holder = await queries.find_live_name(session, caller.owner_id, wanted.terminus_id, wanted.name)
+        holder = await queries.backups.find_live_name(session, caller.owner_id, wanted.terminus_id, wanted.name)
         raise BackupNameTaken(
             f"You already have a backup called {wanted.name!r}. Use that one, or choose another name.",
             backup_id=str(holder),
@@ -79,7 +79,7 @@ async def register_backup(session: AsyncSession, caller: Caller, wanted: BackupC
 
 async def get_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID, now: datetime) -> queries.AnyRow:
     """The backup as the list shows it."""
-    backup = await queries.read_backup(session, owner_id, backup_id, now)
+    backup = await queries.backups.read_backup(session, owner_id, backup_id, now)
     if backup is None:
         raise _not_found()
     return backup
@@ -95,7 +95,7 @@ async def report_snapshot(
         BackupDeleted: If its objects are going or gone.
         SnapshotTimeInvalid: If it was taken later than a wrong clock explains.
     """
-    backup = await queries.find_backup(session, owner_id, backup_id, lock=True)
+    backup = await queries.backups.find_backup(session, owner_id, backup_id, lock=True)
     if backup is None:
         raise _not_found()
     require_writable(backup)
@@ -138,8 +138,8 @@ async def report_snapshot(
             select(Snapshot.id).filter_by(backup_id=backup_id, restic_id=report.restic_id)
         )
     assert snapshot_id is not None
-    await queries.bring_measurement_forward(session, backup_id, now)
-    snapshot = await queries.read_snapshot(session, owner_id, snapshot_id)
+    await queries.measurements.bring_measurement_forward(session, backup_id, now)
+    snapshot = await queries.snapshots.read_snapshot(session, owner_id, snapshot_id)
     assert snapshot is not None
     return snapshot
 
@@ -152,7 +152,7 @@ async def delete_backup(
     Raises:
         BackupNotDeletable: If its objects are going or gone already.
     """
-    backup = await queries.find_backup(session, owner_id, backup_id, lock=True)
+    backup = await queries.backups.find_backup(session, owner_id, backup_id, lock=True)
     if backup is None:
         raise _not_found()
     if backup.state != State.DELETING:
@@ -160,7 +160,7 @@ async def delete_backup(
             next_state(State(backup.state), Trigger.DELETE)
         except IllegalTransition as error:
             raise BackupNotDeletable("This backup's objects are being removed or are gone already.") from error
-        await queries.move(session, backup_id, State(backup.state), Trigger.DELETE, now)
+        await queries.backups.move(session, backup_id, State(backup.state), Trigger.DELETE, now)
         backup.delete_due_at = now + grace
         await session.flush()
     return await get_backup(session, owner_id, backup_id, now)
@@ -172,7 +172,7 @@ async def undelete_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID
     Raises:
         BackupNotUndeletable: If it was not to be deleted, or its objects are going.
     """
-    backup = await queries.find_backup(session, owner_id, backup_id, lock=True)
+    backup = await queries.backups.find_backup(session, owner_id, backup_id, lock=True)
     if backup is None:
         raise _not_found()
     try:
@@ -184,10 +184,10 @@ async def undelete_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID
             else "It is too late: the grace is over and the objects of this backup are going or gone."
         )
         raise BackupNotUndeletable(reason) from error
-    await queries.move(session, backup_id, State(backup.state), Trigger.UNDELETE, now)
+    await queries.backups.move(session, backup_id, State(backup.state), Trigger.UNDELETE, now)
     backup.delete_due_at = None
     await session.flush()
-    await queries.bring_measurement_forward(session, backup_id, now)
+    await queries.measurements.bring_measurement_forward(session, backup_id, now)
     return await get_backup(session, owner_id, backup_id, now)
 
 

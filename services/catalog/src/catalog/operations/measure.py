@@ -54,7 +54,7 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
     """
     lease_until = now + LEASE
     async with database.transaction() as session:
-        claimed = await queries.claim_measurement(session, now, lease_until)
+        claimed = await queries.measurements.claim_measurement(session, now, lease_until)
         if claimed is None:
             return 0
         verified = await _verified_objects(session, claimed.backup_id)
@@ -66,7 +66,7 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
             await adapters.store.remove(location, [f"{claimed.repository}/keys/{name}" for name in listing.key_names])
     except StoreUnavailable:
         async with database.transaction() as session:
-            await queries.bring_measurement_forward(session, claimed.backup_id, now + TRY_AGAIN)
+            await queries.measurements.bring_measurement_forward(session, claimed.backup_id, now + TRY_AGAIN)
         raise
     async with database.transaction() as session:
         await _record(session, settings, claimed.backup_id, listing, measured_at=now, lease_until=lease_until)
@@ -76,18 +76,18 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
 async def discover_due_owner(database: Database, adapters: Adapters, settings: Settings, now: datetime) -> int:
     """Look through one owner's folder for repositories nobody registered; 0 when no owner is due."""
     async with database.transaction() as session:
-        claimed = await queries.claim_discovery(session, now, now + LEASE)
+        claimed = await queries.spaces.claim_discovery(session, now, now + LEASE)
         if claimed is None:
             return 0
-        known = set(await session.scalars(queries.live_repositories(claimed.owner_id)))
+        known = set(await session.scalars(queries.backups.live_repositories(claimed.owner_id)))
     try:
         await _discover(database, adapters, claimed, known, now)
     except StoreUnavailable:
         async with database.transaction() as session:
-            await queries.bring_discovery_forward(session, claimed.owner_id, now + TRY_AGAIN)
+            await queries.spaces.bring_discovery_forward(session, claimed.owner_id, now + TRY_AGAIN)
         raise
     async with database.transaction() as session:
-        await queries.end_discovery(session, claimed.owner_id, now + LEASE, now + settings.discover_every)
+        await queries.spaces.end_discovery(session, claimed.owner_id, now + LEASE, now + settings.discover_every)
     return 1
 
 
@@ -171,7 +171,7 @@ async def _record(
         await _reconcile(session, backup, listing, measured_at)
         await _record_level(session, backup, listing, measured_at)
     if backup.measure_due_at == lease_until:
-        writing = await queries.is_being_written(session, backup.owner_id, backup_id, measured_at)
+        writing = await queries.storage_keys.is_being_written(session, backup.owner_id, backup_id, measured_at)
         pending = await _is_waiting_for_objects(session, backup_id)
         soon = settings.measure_writing_every if writing or pending else settings.measure_every
         backup.measure_due_at = measured_at + soon
@@ -280,7 +280,7 @@ async def _register_found(
 ) -> None:
     backup_id = uuid4()
     name = display_name(repository)
-    terminus_id = await queries.find_writer_terminus(session, owner_id, created_at)
+    terminus_id = await queries.storage_keys.find_writer_terminus(session, owner_id, created_at)
     registered: Any = await session.scalar(
         insert(Backup)
         .values(

@@ -27,16 +27,16 @@ async def begin_due_removal(database: Database, settings: Settings, now: datetim
     revoked until those have.
     """
     async with database.transaction() as session:
-        claimed = await queries.claim_deletion(session, now, State.DELETING, now + settings.removal_pause)
+        claimed = await queries.backups.claim_deletion(session, now, State.DELETING, now + settings.removal_pause)
         if claimed is None:
             return 0
-        in_use_until = await queries.in_use_until(session, claimed.backup_id, now)
+        in_use_until = await queries.storage_keys.in_use_until(session, claimed.backup_id, now)
         if in_use_until is not None:
             backup = await session.get_one(Backup, claimed.backup_id)
             backup.delete_due_at = min(in_use_until, now + LEASE)
             return 1
-        await queries.move(session, claimed.backup_id, State.DELETING, Trigger.GRACE_OVER, now)
-        await queries.revoke_keys(session, now, backup_id=claimed.backup_id)
+        await queries.backups.move(session, claimed.backup_id, State.DELETING, Trigger.GRACE_OVER, now)
+        await queries.storage_keys.revoke_keys(session, now, backup_id=claimed.backup_id)
     return 1
 
 
@@ -47,7 +47,7 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
     that dies here leaves the rest to the next turn.
     """
     async with database.transaction() as session:
-        claimed = await queries.claim_deletion(session, now, State.REMOVING, now + LEASE)
+        claimed = await queries.backups.claim_deletion(session, now, State.REMOVING, now + LEASE)
     if claimed is None:
         return 0
     try:
@@ -60,7 +60,7 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
         if not is_empty:
             (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now + TRY_AGAIN
             return 1
-        if await queries.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
+        if await queries.backups.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
             await _record_gone(session, await session.get_one(Backup, claimed.backup_id), now)
     return 1
 

@@ -26,7 +26,7 @@ async def find_restorable(
         BackupDeleted: If its objects are going or gone.
         SnapshotNotRestorable: If the store does not have it as it should be.
     """
-    found = await queries.find_restorable(session, owner_id, backup_id=backup_id, snapshot_id=snapshot_id)
+    found = await queries.snapshots.find_restorable(session, owner_id, backup_id=backup_id, snapshot_id=snapshot_id)
     if found is None or (backup_id is None and snapshot_id is None):
         raise SnapshotNotFound("You have no such snapshot, or this backup has no successful snapshot yet.")
     if found.backup_state not in (State.ACTIVE, State.DELETING):

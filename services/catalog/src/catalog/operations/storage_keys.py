@@ -54,7 +54,7 @@ async def issue_key(
         place = await _place(session, wanted)
         prepared = (await session.get_one(OwnerSpace, wanted.owner_id)).prepared
         if wanted.access is Access.WRITE:
-            await queries.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
+            await queries.measurements.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
     if not prepared:
         await adapters.prepare(place.prefix)
     issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
@@ -111,10 +111,13 @@ async def read_key_files(
         StoreUnavailable: If the store does not answer.
     """
     async with database.transaction() as session:
-        backup = await queries.find_backup(session, owner_id, backup_id)
+        backup = await queries.backups.find_backup(session, owner_id, backup_id)
         if backup is None:
             raise BackupNotFound("You have no backup of that id.")
-        if await queries.count_key_file_reads(session, owner_id, now - timedelta(minutes=1)) >= KEY_FILE_READS_A_MINUTE:
+        if (
+            await queries.storage_keys.count_key_file_reads(session, owner_id, now - timedelta(minutes=1))
+            >= KEY_FILE_READS_A_MINUTE
+        ):
             raise TooManyRequests("Key files were asked for too often. Wait a minute.", retry_after_seconds=60)
         session.add(KeyFileRead(owner_id=owner_id, backup_id=backup_id, reader=reader, read_at=now))
         space = await session.get_one(OwnerSpace, owner_id)
@@ -132,7 +135,7 @@ async def read_key_files(
 
 
 async def _place(session: AsyncSession, wanted: Wanted) -> Place:
-    backup = await queries.find_backup(session, wanted.owner_id, wanted.backup_id, lock=True)
+    backup = await queries.backups.find_backup(session, wanted.owner_id, wanted.backup_id, lock=True)
     if backup is None:
         raise BackupNotFound("You have no backup of that id. GET /api/v1/backups lists yours.")
     if wanted.access is Access.WRITE:

@@ -76,11 +76,13 @@ class StoreGate:
         part, repository = overwrite.restic_object, overwrite.repository
         now = datetime.now(UTC)
         async with self._database.transaction() as session:
-            if await queries.is_known_object(session, owner_id, repository, part.folder, part.name):
+            if await queries.repositories.is_known_object(session, owner_id, repository, part.folder, part.name):
                 raise Refused(*(INITIALISED if part.folder is Folder.CONFIG else KEPT))
-            if part.folder is Folder.SNAPSHOTS or await queries.is_initialised(session, owner_id, repository):
+            if part.folder is Folder.SNAPSHOTS or await queries.repositories.is_initialised(
+                session, owner_id, repository
+            ):
                 return
-            if not await queries.claim_repository(session, owner_id, repository, key_id, now, now + CLAIM):
+            if not await queries.repositories.claim_repository(session, owner_id, repository, key_id, now, now + CLAIM):
                 raise Refused(*INITIALISED)
         # Not seen in any measurement yet; it may be there all the same.
         location = self._vault.location(prefix)
@@ -92,7 +94,7 @@ class StoreGate:
         if remembered is not None and time.monotonic() - remembered[0] < REMEMBER_SECONDS:
             return remembered[1]
         async with self._database.reading() as session:
-            row = await queries.find_grant(session, key_id)
+            row = await queries.storage_keys.find_grant(session, key_id)
         if len(self._known) >= REMEMBERED_KEYS:
             self._known.clear()
         self._known[key_id] = (time.monotonic(), row)
@@ -108,10 +110,10 @@ async def describe_store_key(database: Database, vault: VaultIssuer, key_id: str
     async with database.reading() as session:
         if key_id.startswith(CATALOG_KEY):
             # The gate knows no such key, so it works inside only.
-            space = await queries.find_space_by_key(session, key_id)
+            space = await queries.spaces.find_space_by_key(session, key_id)
             prefix = space.prefix if space is not None else None
         else:
-            row = await queries.find_grant(session, key_id)
+            row = await queries.storage_keys.find_grant(session, key_id)
             live = row is not None and row.revoked_at is None and row.expires_at > datetime.now(UTC)
             prefix = row.prefix if row is not None and live else None
     if prefix is None:

@@ -19,7 +19,7 @@ async def register_terminus(
     session: AsyncSession, caller: Caller, wanted: TerminusCreate, now: datetime
 ) -> tuple[Terminus, bool]:
     """The owner's Terminus of that name, and whether it is new; known details are brought up to date."""
-    await queries.ensure_space(session, caller.owner_id, caller.did, now)
+    await queries.spaces.ensure_space(session, caller.owner_id, caller.did, now)
     terminus_id = uuid4()
     insertion = insert(Terminus).values(
         id=terminus_id, owner_id=caller.owner_id, created_at=now, last_seen_at=now, **wanted.model_dump()
@@ -44,7 +44,7 @@ async def register_terminus(
 
 
 async def get_terminus(session: AsyncSession, owner_id: UUID, terminus_id: UUID) -> Terminus:
-    terminus = await queries.find_terminus(session, owner_id, terminus_id)
+    terminus = await queries.terminus.find_terminus(session, owner_id, terminus_id)
     if terminus is None:
         raise TerminusNotFound("You have no Terminus of that id. GET /api/v1/terminus lists yours.")
     return terminus

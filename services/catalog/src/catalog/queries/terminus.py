@@ -1,0 +1,39 @@
+"""Home clouds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from catalog.models import Terminus
+from catalog.queries.rows import AnyRow, AnySelect
+
+
+def terminus_columns() -> AnySelect:
+    return select(
+        Terminus.id.label("terminus_id"),
+        Terminus.name,
+        Terminus.cluster_id,
+        Terminus.version,
+        Terminus.created_at,
+        Terminus.last_seen_at,
+    )
+
+
+async def list_terminus(
+    session: AsyncSession, owner_id: UUID, *, name: str | None, after: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[AnyRow]:
+    """An owner's Terminus, oldest first; one row more than the limit when there are more."""
+    query = terminus_columns().where(Terminus.owner_id == owner_id)
+    if name is not None:
+        query = query.where(Terminus.name == name)
+    if after is not None:
+        query = query.where(tuple_(Terminus.created_at, Terminus.id) > after)
+    return (await session.execute(query.order_by(Terminus.created_at, Terminus.id).limit(limit + 1))).all()
+
+
+async def find_terminus(session: AsyncSession, owner_id: UUID, terminus_id: UUID) -> Terminus | None:
+    """The owner's Terminus, or None; another owner's is None too."""
+    return await session.scalar(select(Terminus).where(Terminus.id == terminus_id, Terminus.owner_id == owner_id))
