@@ -24,7 +24,8 @@ class Event(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        if REGISTRY.setdefault(cls.name, cls) is not cls:
+        # A class without a name is what several events have in common, not one itself.
+        if "name" in cls.__dict__ and REGISTRY.setdefault(cls.name, cls) is not cls:
             raise TypeError(f"two events are named {cls.name}")
 
     @classmethod

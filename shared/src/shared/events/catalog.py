@@ -58,6 +58,9 @@ class StorageMeasured(Event):
     measured_at: datetime
     storage_bytes: int = Field(ge=0, description="Sum of object sizes under the repository.")
     objects: int = Field(ge=0)
+    snapshots: int | None = Field(
+        None, ge=0, description="Successful snapshots seen in this measurement; null when it was not said."
+    )
 
 
 class BackupDeleted(Event):

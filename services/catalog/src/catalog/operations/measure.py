@@ -168,8 +168,11 @@ async def _record(
     if backup.state not in (State.ACTIVE, State.DELETING):
         return
     if backup.measured_at is None or backup.measured_at < measured_at:
+        before = _Level.of(backup)
         await _reconcile(session, backup, listing, measured_at)
-        await _record_level(session, backup, listing, measured_at)
+        backup.measured_at = measured_at
+        level = _Level(listing.storage_bytes, listing.objects, backup.snapshot_count)
+        await _record_level(session, backup, before, level)
     if backup.measure_due_at == lease_until:
         writing = await queries.storage_keys.is_being_written(session, backup.owner_id, backup_id, measured_at)
         pending = await _is_waiting_for_objects(session, backup_id)
@@ -177,33 +180,43 @@ async def _record(
         backup.measure_due_at = measured_at + soon
 
 
-async def _record_level(session: AsyncSession, backup: Backup, listing: Listing, measured_at: datetime) -> None:
-    changed = backup.measured_at is None or (backup.storage_bytes, backup.objects) != (
-        listing.storage_bytes,
-        listing.objects,
-    )
-    backup.measured_at = measured_at
-    if not changed:
+@dataclass(frozen=True)
+class _Level:
+    storage_bytes: int
+    objects: int
+    snapshots: int
+
+    @classmethod
+    def of(cls, backup: Backup) -> "_Level | None":
+        """What was measured last; None when nothing was."""
+        return None if backup.measured_at is None else cls(backup.storage_bytes, backup.objects, backup.snapshot_count)
+
+
+async def _record_level(session: AsyncSession, backup: Backup, before: _Level | None, level: _Level) -> None:
+    """Write down and announce a level that is not the one before; ``backup`` has been measured just now."""
+    assert backup.measured_at is not None
+    if level == before:
         return
-    backup.storage_bytes = listing.storage_bytes
-    backup.objects = listing.objects
-    session.add(
-        StorageMeasurement(
-            backup_id=backup.id,
-            measured_at=measured_at,
-            storage_bytes=listing.storage_bytes,
-            objects=listing.objects,
+    backup.storage_bytes, backup.objects = level.storage_bytes, level.objects
+    if before is None or (level.storage_bytes, level.objects) != (before.storage_bytes, before.objects):
+        session.add(
+            StorageMeasurement(
+                backup_id=backup.id,
+                measured_at=backup.measured_at,
+                storage_bytes=level.storage_bytes,
+                objects=level.objects,
+            )
         )
-    )
     publish(
         session,
         StorageMeasured(
             owner_id=backup.owner_id,
             backup_id=backup.id,
             terminus_id=backup.terminus_id,
-            measured_at=measured_at,
-            storage_bytes=listing.storage_bytes,
-            objects=listing.objects,
+            measured_at=backup.measured_at,
+            storage_bytes=level.storage_bytes,
+            objects=level.objects,
+            snapshots=level.snapshots,
         ),
     )
 

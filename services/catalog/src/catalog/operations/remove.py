@@ -100,6 +100,7 @@ async def _record_gone(session: AsyncSession, backup: Backup, now: datetime) -> 
             measured_at=now,
             storage_bytes=0,
             objects=0,
+            snapshots=0,
         ),
     )
     publish(session, BackupDeleted(owner_id=backup.owner_id, backup_id=backup.id, deleted_at=now))
