@@ -30,12 +30,12 @@ class Charge:
     """What the provider knows of one payment of ours.
 
     Args:
-        reference: The provider's id of it.
+        reference: The provider's id of it; null when it was refused before it got one.
         code: Why it failed, in the closed list of `billing.domain.payments.FailureCode`; null unless it did.
         captured_minor: What was taken, in minor units; 0 unless captured.
     """
 
-    reference: str
+    reference: str | None
     standing: Standing
     amount_minor: int
     captured_minor: int
@@ -122,12 +122,15 @@ class WebhookRefused(Exception):
 class PaymentProvider(Protocol):
     """Moves money. Each call has a deadline, and raises `Unanswered` when nothing certain came back.
 
-    Calling again with the same ids does nothing twice: the provider answers what it answered before.
+    Calling again with the same ids and amounts does nothing twice: the provider answers how the thing stands now.
+    Calling again with the same ids and other amounts is refused (`ChargeRefused`).
     """
 
     name: str
 
-    async def save_method(self, owner_id: UUID, customer: str | None, card: Card | None, token: str | None) -> SavedMethod:
+    async def save_method(
+        self, owner_id: UUID, customer: str | None, card: Card | None, token: str | None
+    ) -> SavedMethod:
         """Keep a card for later charges. Raises MethodRefused, Unanswered."""
         ...
 
@@ -136,7 +139,10 @@ class PaymentProvider(Protocol):
         ...
 
     async def authorise(self, wanted: ChargeWanted) -> Charge:
-        """Hold the amount; a refusal of the card is a charge that FAILED, not an exception. Raises Unanswered."""
+        """Hold the amount; a refusal of the card is a charge that FAILED, not an exception.
+
+        Raises Unanswered, and ChargeRefused only for an id that was used with other terms.
+        """
         ...
 
     async def capture(self, payment_id: UUID, reference: str, amount_minor: int) -> Charge:
@@ -148,11 +154,18 @@ class PaymentProvider(Protocol):
         ...
 
     async def refund(self, refund_id: UUID, reference: str, amount_minor: int) -> Refund:
-        """Give back so much of what was taken; ``refund_id`` is the idempotency key. Raises Unanswered, ChargeRefused."""
+        """Give back so much of what was taken; ``refund_id`` is the idempotency key. Raises Unanswered, ChargeRefused.
+
+        A refund that is PENDING is asked about by calling again.
+        """
         ...
 
     async def find(self, payment_id: UUID, customer: str | None, reference: str | None) -> Charge | None:
-        """What the provider knows of a payment; None when it never heard of it. Raises Unanswered."""
+        """How a payment stands; None when the provider never heard of it. Raises Unanswered.
+
+        Args:
+            customer: As the payment was asked for with; where the provider looks when there is no reference.
+        """
         ...
 
     def read_webhook(self, body: bytes, headers: dict[str, str], now: datetime) -> Notice:
