@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from agent import session
-from agent.backing_up import BackupReport, BackupRequest, back_up, report_document
+from agent.backing_up import BackupRequest, back_up
+from agent.backup_report import BackupReport, report_document
 from agent.errors import ExitCode, KeyMismatch, SpaceError, UsageError, WrongPassword
 from agent.output import Output
 from agent.passwords import PasswordSource
@@ -33,6 +34,7 @@ class Account:
     exists: bool = False
     path: str | None = None
     issued: list[str] = field(default_factory=list)
+    declared: list[int | None] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
     reported: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[str] = field(default_factory=lambda: ["successful"])
@@ -45,6 +47,7 @@ class Account:
             return 201, self.task()
 
         def issue(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            self.declared.append(body.pop("declared_bytes", None))
             assert body == {"backup_id": BACKUP_ID, "scope": "write"}
             self.issued.append(key := f"KEY{next(numbers)}")
             self.scripted.answers["DELETE", f"/storage-keys/{key}"] = lambda _: self.revoke(key)
@@ -89,7 +92,7 @@ class Account:
 @pytest.fixture
 def account(scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("SPACE_API_TOKEN", "t")
-    monkeypatch.setattr("agent.backing_up.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("agent.backup_report.POLL_SECONDS", 0.01)
     monkeypatch.setattr("agent.backing_up.INIT_ELSEWHERE_SECONDS", 0.01)
     account = Account(scripted, tmp_path / "repository")
     account.install()

@@ -67,8 +67,21 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str, params: Mapping[str, object] | None = None) -> JsonObject:
-        return self._call("GET", path, params=params, attempts=ATTEMPTS)
+    def get(self, path: str, params: Mapping[str, object] | None = None, *, attempts: int = ATTEMPTS) -> JsonObject:
+        return _read(self._call("GET", path, params=params, attempts=attempts))
+
+    def download(self, path: str, media_type: str) -> bytes:
+        """A document that is not JSON.
+
+        Raises:
+            SpaceError: `answer_invalid`: it is of another type.
+        """
+        response = self._call("GET", path, attempts=ATTEMPTS)
+        if not response.is_success:
+            _read(response)
+        if response.headers.get("Content-Type", "").partition(";")[0].strip() != media_type:
+            raise _not_space()
+        return response.content
 
     def items(self, path: str, params: Mapping[str, object] | None = None) -> Iterator[JsonObject]:
         """Every item of a paged list."""
@@ -85,10 +98,13 @@ class Client:
         self, path: str, body: JsonObject | None = None, *, authorised: bool = True, attempts: int = ATTEMPTS
     ) -> JsonObject:
         """Create or do something; every attempt carries the same Idempotency-Key, so repeating is safe."""
-        return self._call("POST", path, body=body or {}, authorised=authorised, attempts=attempts)
+        return _read(self._call("POST", path, body=body or {}, authorised=authorised, attempts=attempts))
+
+    def put(self, path: str, body: JsonObject | None = None) -> JsonObject:
+        return _read(self._call("PUT", path, body=body or {}, attempts=ATTEMPTS))
 
     def delete(self, path: str, *, attempts: int = ATTEMPTS) -> JsonObject:
-        return self._call("DELETE", path, attempts=attempts)
+        return _read(self._call("DELETE", path, attempts=attempts))
 
     def _call(
         self,
@@ -99,7 +115,7 @@ class Client:
         body: JsonObject | None = None,
         authorised: bool = True,
         attempts: int,
-    ) -> JsonObject:
+    ) -> httpx.Response:
         headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
         query = {name: _parameter(value) for name, value in (params or {}).items() if value is not None}
         token = None
@@ -126,7 +142,7 @@ class Client:
                 if wait_seconds <= LONGEST_WAIT_SECONDS:
                     time.sleep(wait_seconds)
                     continue
-            return _read(response)
+            return response
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _once_more(

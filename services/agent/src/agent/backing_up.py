@@ -4,16 +4,16 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 
-from agent import api, config, keyfile, lookup, store
+from agent import api, config, keyfile, limits, lookup, store
 from agent.api import Client
+from agent.backup_report import BackupReport, report_to_service
 from agent.config import JsonObject
 from agent.errors import (
-    ExitCode,
     KeyMismatch,
     KeysExpired,
     RepositoryExists,
@@ -22,7 +22,7 @@ from agent.errors import (
     RepositoryMissing,
     ServerRefused,
     SpaceError,
-    Unreachable,
+    UploadsStopped,
     UsageError,
     WrongPassword,
 )
@@ -30,11 +30,9 @@ from agent.keyfile import BadKeyFile, KeyFile
 from agent.output import Output, path_text
 from agent.passwords import PasswordSource, checker
 from agent.restic import binary
-from agent.restic.messages import ItemError
 from agent.restic.repository import BackupOutcome, Repository, certificate_file
-from agent.wire import Backup, KeyFileAnswer, KeyFiles, Snapshot, Terminus
+from agent.wire import Backup, KeyFileAnswer, KeyFiles, Terminus
 
-POLL_SECONDS = 1.0
 MAX_STEPS = 100
 # How long to leave another device's init before looking again.
 INIT_ELSEWHERE_SECONDS = 1.0
@@ -55,25 +53,6 @@ class BackupRequest:
     exclude_files: Sequence[Path] = ()
     moved: bool = False
     wait_seconds: float = 60.0
-
-
-@dataclass(frozen=True)
-class BackupReport:
-    """A snapshot in the store; `status` is what the service says of it, or `unreported` when it could not be told."""
-
-    backup: Backup
-    restic_id: str
-    snapshot_id: str | None
-    status: str
-    files: int
-    bytes_processed: int
-    bytes_added: int
-    skipped: list[ItemError] = field(default_factory=list)
-    skipped_count: int = 0
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.WARNINGS if self.skipped_count or self.status == "unreported" else ExitCode.OK
 
 
 def check_source(path: Path) -> Path:
@@ -103,12 +82,16 @@ def back_up(client: Client, request: BackupRequest, passwords: PasswordSource, o
     terminus = None if request.terminus is None else lookup.terminus(client, request.terminus)
     task = lookup.backup_of(client, request.name, terminus)
     password: bytes | None = None
+    is_first = task is None or task.snapshot_count == 0
+    declared_bytes = limits.prepare_first_backup(client, source, out) if is_first else None
     if task is None:
         password = passwords.choose()
         task = _create(client, request, terminus)
+        if terminus is None and task.terminus_name is not None:
+            out.say(f"{task.name} belongs to your Terminus {task.terminus_name}.")
     _check_same_source(task, request)
 
-    with store.write_keys(client, task) as keys:
+    with store.write_keys(client, task, declared_bytes) as keys:
         store.check_reachable(keys.current.repository_url, keys.current.ca_certificate)
         with certificate_file(keys.current.ca_certificate) as ca_file:
             repository = Repository(
@@ -121,8 +104,11 @@ def back_up(client: Client, request: BackupRequest, passwords: PasswordSource, o
                 patience_seconds=store.patience_seconds(),
             )
             started_at = datetime.now(UTC)
-            outcome = _Upload(client, task, keys, repository, passwords, out).run(source, request)
-            return _report(client, task, outcome, started_at, request, out)
+            try:
+                outcome = _Upload(client, task, keys, repository, passwords, out).run(source, request)
+            except UploadsStopped as error:
+                raise limits.stopped(client, error) from error
+            return report_to_service(client, task, outcome, started_at, request.wait_seconds, out)
 
 
 def fetch_key_files(client: Client, task: Backup) -> list[KeyFile] | None:
@@ -340,62 +326,3 @@ def _check_same_source(task: Backup, request: BackupRequest) -> None:
         f"The backup task {task.name} is of {task.path}, not of {path_text(request.path)}.",
         hint="Use another --name; or add --moved if the folder was moved.",
     )
-
-
-def _report(
-    client: Client, task: Backup, outcome: BackupOutcome, started_at: datetime, request: BackupRequest, out: Output
-) -> BackupReport:
-    summary = outcome.summary
-    report = BackupReport(
-        backup=task,
-        restic_id=outcome.restic_id,
-        snapshot_id=None,
-        status="unreported",
-        files=summary.count("total_files_processed"),
-        bytes_processed=summary.count("total_bytes_processed"),
-        bytes_added=summary.count("data_added_packed"),
-        skipped=outcome.skipped,
-        skipped_count=outcome.skipped_count,
-    )
-    body: JsonObject = {
-        "restic_id": report.restic_id,
-        "taken_at": str(summary.fields.get("backup_start") or started_at.isoformat()),
-        "size_processed_bytes": report.bytes_processed,
-        "size_added_bytes": report.bytes_added,
-    }
-    try:
-        posted = api.parse(Snapshot, client.post(f"/backups/{task.backup_id}/snapshots", body))
-        seen = _await_listing(client, posted, request.wait_seconds, out)
-    except (Unreachable, ServerRefused) as error:
-        out.warn(f"The snapshot is in the store, but the service could not be told: {error.message} It will find it.")
-        return report
-    if seen.status == "damaged":
-        raise SpaceError(
-            "snapshot_damaged", "The service found the snapshot damaged in the store.", hint="Back up again."
-        )
-    return replace(report, snapshot_id=str(seen.snapshot_id), status=seen.status)
-
-
-def _await_listing(client: Client, posted: Snapshot, wait_seconds: float, out: Output) -> Snapshot:
-    """The snapshot once the service has seen it in the store, or as it is when the time is up."""
-    deadline = time.monotonic() + wait_seconds
-    seen = posted
-    while seen.status not in ("successful", "damaged") and time.monotonic() < deadline:
-        time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
-        seen = api.parse(Snapshot, client.get(f"/snapshots/{posted.snapshot_id}"))
-    return seen
-
-
-def report_document(report: BackupReport) -> JsonObject:
-    return {
-        "backup_id": str(report.backup.backup_id),
-        "name": report.backup.name,
-        "snapshot_id": report.snapshot_id,
-        "restic_id": report.restic_id,
-        "status": report.status,
-        "files": report.files,
-        "size_processed_bytes": report.bytes_processed,
-        "size_added_bytes": report.bytes_added,
-        "skipped_count": report.skipped_count,
-        "skipped": [{"path": error.item, "reason": error.message} for error in report.skipped],
-    }

@@ -59,6 +59,22 @@ class NotFound(SpaceError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class LimitReached(SpaceError):
+    """No more may be uploaded: `over_limit`, or `arrears` when a bill is open; `figures` are in bytes."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, code: str, message: str, *, hint: str, figures: dict[str, int]) -> None:
+        super().__init__(code, message, hint=hint)
+        self.figures = figures
+
+
+class PaymentRefused(SpaceError):
+    """The card or its bank said no, and nothing was taken."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class ServerRefused(SpaceError):
     """A problem+json answer of the service."""
 
@@ -115,6 +131,10 @@ class KeysExpired(ResticError):
 
 class StoreRefused(ResticError):
     exit_code = ExitCode.REFUSED
+
+
+class UploadsStopped(StoreRefused):
+    """The gate takes no more uploads of this owner: `over_limit`, or `arrears` when a bill is open."""
 
 
 class StoreUnreachable(ResticError):

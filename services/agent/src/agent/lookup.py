@@ -41,14 +41,20 @@ def backup(client: Client, name_or_id: str) -> JsonObject:
 
 
 def backup_of(client: Client, name: str, terminus: Terminus | None) -> Backup | None:
-    """The live task with this name under this Terminus (or under none)."""
+    """The live task with this name under this Terminus.
+
+    Without a Terminus it is the task under none, or the one under the owner's only Terminus: that is where the service
+    puts a task that names none.
+    """
     query: JsonObject = {"name": name, "terminus_id": None if terminus is None else str(terminus.terminus_id)}
-    for item in client.items("/backups", query):
-        candidate = api.parse(Backup, item)
-        wanted = None if terminus is None else terminus.terminus_id
-        if candidate.name == name and candidate.terminus_id == wanted and candidate.state == "active":
-            return candidate
-    return None
+    found = [api.parse(Backup, item) for item in client.items("/backups", query)]
+    live = {task.terminus_id: task for task in found if task.name == name and task.state == "active"}
+    if terminus is not None:
+        return live.get(terminus.terminus_id)
+    if None in live or not live:
+        return live.get(None)
+    only = [api.parse(Terminus, item) for item in client.items("/terminus")]
+    return live.get(only[0].terminus_id) if len(only) == 1 else None
 
 
 def terminus(client: Client, name: str) -> Terminus:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.config import JsonObject
-from agent.errors import ServerRefused, SpaceError
+from agent.errors import LimitReached, ServerRefused, SpaceError
 from agent.restic import messages
 
 JSON_PROGRESS_SECONDS = 1.0
@@ -95,11 +95,13 @@ class Output:
                 document["hint"] = error.hint
             if isinstance(error, ServerRefused):
                 document["status"] = error.status
+            if isinstance(error, LimitReached):
+                document.update(error.figures)
             self.result({"error": document})
             return
         self._err.print(Text(readable(f"Error: {error.message}"), style="red"))
-        if error.hint:
-            self._err.print(Text(readable(error.hint)))
+        for line in (error.hint or "").splitlines():
+            self._err.print(Text(readable(line)))
 
     @contextmanager
     def progress(self, label: str) -> Iterator[OnProgress]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-from agent import api
+from agent import api, limits
 from agent.api import Client
 from agent.config import JsonObject
-from agent.errors import KeysExpired, SpaceError, StoreRefused, StoreUnreachable
+from agent.errors import KeysExpired, ServerRefused, SpaceError, StoreRefused, StoreUnreachable
 from agent.restic.repository import DEFAULT_PATIENCE_SECONDS, Keys
 from agent.wire import Backup, StorageKeys
 
@@ -40,11 +40,15 @@ class Renewals:
 
 
 class WriteKeys:
-    """The write keys of one run; replaced when they expire, revoked at the end."""
+    """The write keys of one run; replaced when they expire, revoked at the end.
 
-    def __init__(self, client: Client, task: Backup) -> None:
+    `declared_bytes` is what is held for this backup against the owner's limit; without it the service decides.
+    """
+
+    def __init__(self, client: Client, task: Backup, declared_bytes: int | None) -> None:
         self._client = client
         self._task = task
+        self._declared_bytes = declared_bytes
         self._renewals = Renewals()
         self.current = self._issue()
 
@@ -58,12 +62,19 @@ class WriteKeys:
 
     def _issue(self) -> StorageKeys:
         body: JsonObject = {"backup_id": str(self._task.backup_id), "scope": "write"}
-        return api.parse(StorageKeys, self._client.post("/storage-keys", body))
+        if self._declared_bytes is not None:
+            body["declared_bytes"] = self._declared_bytes
+        try:
+            return api.parse(StorageKeys, self._client.post("/storage-keys", body))
+        except ServerRefused as error:
+            if error.code not in limits.REASONS:
+                raise
+            raise limits.key_refused(self._client, error) from error
 
 
 @contextmanager
-def write_keys(client: Client, task: Backup) -> Iterator[WriteKeys]:
-    keys = WriteKeys(client, task)
+def write_keys(client: Client, task: Backup, declared_bytes: int | None = None) -> Iterator[WriteKeys]:
+    keys = WriteKeys(client, task, declared_bytes)
     try:
         yield keys
     finally:

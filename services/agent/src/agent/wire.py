@@ -3,11 +3,18 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, SecretStr
+from pydantic import Base64Bytes, BaseModel, ConfigDict, SecretStr, StrictInt
 
 
 class Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Money(Answer):
+    """Minor units (hundredths) of a currency; what is not a whole number is refused."""
+
+    amount_minor: StrictInt
+    currency: str
 
 
 class Nonce(Answer):
@@ -47,6 +54,7 @@ class Backup(Answer):
     terminus_name: str | None = None
     path: str | None = None
     state: str
+    snapshot_count: int | None = None
 
 
 class Snapshot(Answer):

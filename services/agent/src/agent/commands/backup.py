@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from agent import lookup, session
-from agent.backing_up import BackupReport, BackupRequest, back_up, check_source, report_document
+from agent.backing_up import BackupRequest, back_up, check_source
+from agent.backup_report import BackupReport, report_document
 from agent.commands.groups import RunByDefault
 from agent.commands.options import BackupName, JsonFlag, Origin, PasswordCommand, PasswordFile
 from agent.errors import UsageError

@@ -23,7 +23,9 @@ KEPT_LINES = 50
 TICK_SECONDS = 0.5
 
 # A run that meets one of these cannot succeed: restic would retry for minutes before it says so.
-_STOPS_AT_ONCE = frozenset({Trouble.KEYS_EXPIRED, Trouble.ARREARS, Trouble.STORE_FULL, Trouble.CERTIFICATE})
+_STOPS_AT_ONCE = frozenset(
+    {Trouble.KEYS_EXPIRED, Trouble.ARREARS, Trouble.OVER_LIMIT, Trouble.STORE_FULL, Trouble.CERTIFICATE}
+)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from agent.errors import (
     ResticError,
     StoreRefused,
     StoreUnreachable,
+    UploadsStopped,
     WrongPassword,
 )
 from agent.restic import process, texts
@@ -314,8 +315,12 @@ def _failure(trouble: Trouble | None, words: str) -> Exception:
             return KeyMismatch("key_mismatch", f"The repository and its key do not fit: {words}")
         case Trouble.KEYS_EXPIRED:
             return KeysExpired("keys_expired", "The store's keys have expired.", hint=again)
-        case Trouble.ARREARS | Trouble.STORE_FULL | Trouble.DENIED:
-            return StoreRefused(f"store_{trouble.value}", f"The object store refused: {words}")
+        case Trouble.ARREARS | Trouble.OVER_LIMIT:
+            return UploadsStopped(trouble.value, f"The object store refused: {words}", hint="`space quota` says why.")
+        case Trouble.STORE_FULL:
+            return StoreRefused("store_full", f"The object store refused: {words}")
+        case Trouble.DENIED:
+            return StoreRefused("store_denied", f"The object store refused: {words}")
         case Trouble.CERTIFICATE:
             return StoreRefused("store_certificate", f"The object store's certificate is not trusted: {words}")
         case Trouble.DISK_FULL:

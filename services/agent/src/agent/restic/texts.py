@@ -9,6 +9,7 @@ class Trouble(StrEnum):
 
     KEYS_EXPIRED = "keys_expired"
     ARREARS = "arrears"
+    OVER_LIMIT = "over_limit"
     DENIED = "denied"
     STORE_FULL = "store_full"
     DISK_FULL = "disk_full"
@@ -33,9 +34,10 @@ _TEXTS = (
     ("invalidaccesskeyid", Trouble.KEYS_EXPIRED),
     ("invalid access key", Trouble.KEYS_EXPIRED),
     ("account is arrears", Trouble.ARREARS),
+    # The store gate's words for an owner who holds as much as they may.
+    ("your backup storage is full", Trouble.OVER_LIMIT),
     ("quotaexceeded", Trouble.STORE_FULL),
     ("storage quota", Trouble.STORE_FULL),
-    ("backup storage is full", Trouble.STORE_FULL),
     # The store gate refuses a second init in restic's words: "Access Denied: config file already exists."
     ("config file already exists", Trouble.REPOSITORY_EXISTS),
     ("already initialized", Trouble.REPOSITORY_EXISTS),
