@@ -5,7 +5,7 @@ SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run stop status invite dead-letters migrate check lint types test test-unit bench docs fmt lock clean destroy
+.PHONY: help bootstrap demo run stop status invite dead-letters prices credit migrate check lint types test test-unit bench docs fmt lock clean destroy
 
 help:
 	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ invite: ## an invitation to register, where registration is not open
 	@$(LOCAL) invite
 dead-letters: ## messages set aside for a person (REDRIVE=1 gives them back)
 	@$(LOCAL) dead-letters $(if $(REDRIVE),--redrive)
+prices: ## load a price book into the running system (FILE=prices.yaml); its problems are told with file and line
+	@$(LOCAL) prices "$(FILE)"
+credit: ## give an owner promotional balance (OWNER=their id AMOUNT="5.00 USD" REASON="…")
+	@$(LOCAL) credit "$(OWNER)" "$(AMOUNT)" "$(REASON)"
 
 ##@ Check
 check: lint types test ## everything CI runs, in its order

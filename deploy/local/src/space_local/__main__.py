@@ -1,4 +1,4 @@
-"""``python -m space_local run | stop | status | demo | invite | dead-letters | migrate | destroy``."""
+"""``python -m space_local run | stop | status | invite | dead-letters | prices | credit | migrate | clean | destroy``."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from space_local import operator_tools
+from space_local import billing_tools, operator_tools
 from space_local.errors import LocalError
 from space_local.options import Options
 from space_local.process import end_leftovers
@@ -54,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     add("invite", _invite, "print an invitation to register")
     dead = add("dead-letters", _dead_letters, "list the messages set aside for a person")
     dead.add_argument("--redrive", action="store_true", help="give them back to their consumers")
+    prices = add("prices", _prices, "put a price book into use")
+    prices.add_argument("file")
+    credit = add("credit", _credit, "give an owner promotional balance")
+    credit.add_argument("owner_id")
+    credit.add_argument("amount", help="in units of the currency: 5.00, or 5.00 EUR")
+    credit.add_argument("reason")
     migrate = add("migrate", _migrate, "write a new revision of a service's database from its models")
     migrate.add_argument("service")
     migrate.add_argument("message")
@@ -165,6 +171,15 @@ def _invite(_: argparse.Namespace) -> int:
 
 def _dead_letters(arguments: argparse.Namespace) -> int:
     return _tool(operator_tools.dead_letters(Options.from_environment(), redrive=arguments.redrive))
+
+
+def _prices(arguments: argparse.Namespace) -> int:
+    return _tool(billing_tools.load_prices(Options.from_environment(), arguments.file))
+
+
+def _credit(arguments: argparse.Namespace) -> int:
+    options = Options.from_environment()
+    return _tool(billing_tools.give_credit(options, arguments.owner_id, arguments.amount, arguments.reason))
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
