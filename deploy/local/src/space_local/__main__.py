@@ -1,4 +1,4 @@
-"""``python -m space_local run | stop | status | invite | dead-letters | prices | credit | migrate | clean | destroy``."""
+"""``python -m space_local COMMAND``: run, stop, what an operator does while it runs, and what deletes it."""
 
 import argparse
 import asyncio

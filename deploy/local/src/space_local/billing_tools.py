@@ -20,12 +20,7 @@ async def load_prices(options: Options, file: str) -> None:
     Raises:
         LocalError: With every problem of the book, as ``file:line: what``.
     """
-    if not file:
-        raise LocalError("Say which price book: make prices FILE=prices.yaml")
-    try:
-        document = Path(file).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LocalError(f"{file} cannot be read: {error}") from error
+    document = _read(file)
     async with internal(options, "billing") as client:
         answer = await client.post("/internal/price-book", json={"yaml": document})
     if answer.is_success:
@@ -65,6 +60,15 @@ def refusal(answer: httpx.Response) -> str:
     if answer.headers.get("content-type", "").startswith("application/problem+json"):
         return str(answer.json()["detail"])
     return f"{answer.request.url.path} answered {answer.status_code}."
+
+
+def _read(file: str) -> str:
+    if not file:
+        raise LocalError("Say which price book: make prices FILE=prices.yaml")
+    try:
+        return Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalError(f"{file} cannot be read: {error}") from error
 
 
 def _minor(amount: str, usage: str) -> int:
