@@ -1,12 +1,14 @@
 """The outside world of billing: the payment provider."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
+from pydantic import SecretStr
 
 from billing.adapters.sandbox import Sandbox
+from billing.adapters.stripe import Stripe
 from billing.ports import PaymentProvider
 from billing.settings import Settings
 
@@ -31,16 +33,28 @@ class Adapters:
 
 @asynccontextmanager
 async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
-    async with httpx.AsyncClient(timeout=WEBHOOK_SECONDS) as http:
-        sandbox = _sandbox(settings)
-        yield Adapters(provider=sandbox, sandbox=sandbox, http=http)
-        await sandbox.close()
+    provider = _stripe(settings) if settings.provider == "stripe" else _sandbox(settings)
+    async with aclosing(provider), httpx.AsyncClient(timeout=WEBHOOK_SECONDS) as http:
+        yield Adapters(provider, provider if isinstance(provider, Sandbox) else None, http)
 
 
 def _sandbox(settings: Settings) -> Sandbox:
-    secret = settings.webhook_secret
     return Sandbox(
         settings.async_database_url,
-        secret.get_secret_value() if secret else "",
+        _revealed(settings.webhook_secret),
         str(settings.webhook_url or f"{settings.issuer}{WEBHOOK_PATH}"),
     )
+
+
+def _stripe(settings: Settings) -> Stripe:
+    return Stripe(
+        _revealed(settings.stripe_api_key),
+        _revealed(settings.stripe_webhook_secret),
+        api_base=str(settings.stripe_api_base).rstrip("/") if settings.stripe_api_base else None,
+        deadline_seconds=settings.provider_deadline_seconds,
+    )
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    # The settings have made sure that what the provider needs is there.
+    return secret.get_secret_value() if secret is not None else ""

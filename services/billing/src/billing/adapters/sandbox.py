@@ -53,7 +53,7 @@ class Sandbox:
         self._webhook_url = webhook_url
         self.clock = clock
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self._database.close()
 
     async def save_method(
