@@ -122,6 +122,13 @@ class InvoiceNotPayable(ServiceError):
     kind = Kind.CONFLICT
 
 
+class InvoiceFinal(ServiceError):
+    """The invoice has gone too far for that."""
+
+    code = "invoice_final"
+    kind = Kind.CONFLICT
+
+
 class CreditNoteNotFound(ServiceError):
     """No such credit note of this owner."""
 
