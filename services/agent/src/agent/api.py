@@ -29,6 +29,11 @@ _HINTS = {
     "ticket_expired": "Make a new ticket and run its command with the same --to: what is there already is kept.",
     "ticket_spent": "Tickets work for one machine only. Make a new one.",
     "scope_missing": "Use an API token with this scope, or sign in with `space login`.",
+    "payment_method_needed": "Add a card with `space payment-method add`, then try again.",
+    "payment_method_in_use": "Try again when the payment is through: `space balance` and `space invoices` show it.",
+    "card_refused": "Nothing was kept. Try again, or use another card.",
+    "invoice_not_payable": "`space invoice NUMBER` shows its state and its payments.",
+    "provider_unavailable": "It is not known whether this was done: see `space balance` and `space invoices` first.",
 }
 
 

@@ -8,11 +8,25 @@ from typing import Annotated
 
 import typer
 
-from agent.commands import account, backup, backups, devices, restore, terminus, tokens
+from agent.commands import (
+    account,
+    backup,
+    backups,
+    balance,
+    devices,
+    invoices,
+    payment_methods,
+    prices,
+    quota,
+    restore,
+    terminus,
+    tokens,
+    usage,
+)
 from agent.errors import ExitCode, SpaceError, UsageError
 from agent.output import Output
 
-_HELP = """Back up to Space, list what is there, restore it.
+_HELP = """Back up to Space, list what is there, restore it; see what it costs, and pay.
 
 Passwords of backups never leave this machine.
 """
@@ -43,6 +57,14 @@ app.command("delete")(backups.delete)
 app.command("undelete")(backups.undelete)
 app.add_typer(restore.app, name="restore")
 app.command("restores")(restore.restores)
+app.command("quota")(quota.quota)
+app.command("usage")(usage.usage)
+app.command("prices")(prices.prices)
+app.command("invoices")(invoices.invoices)
+app.command("invoice")(invoices.invoice)
+app.command("pay")(invoices.pay)
+app.command("balance")(balance.balance)
+app.add_typer(payment_methods.app, name="payment-method")
 
 
 def _print_version(wanted: bool) -> None:

@@ -14,7 +14,7 @@ from agent.sizing import upload_bound
 OVER_LIMIT = "over_limit"
 ARREARS = "arrears"
 REASONS = frozenset({OVER_LIMIT, ARREARS})
-# What the service holds for a backup that declares nothing: declaring less can only help.
+# What the service holds at most for a backup that declares nothing.
 UNDECLARED_BYTES = 2**30
 _FIGURES = ("used_bytes", "limit_bytes", "left_bytes")
 
@@ -30,21 +30,24 @@ def quota_of(client: Client) -> Quota | None:
 def prepare_first_backup(client: Client, source: Path, out: Output) -> int | None:
     """Look at the limit before a first backup asks for a password and uploads for hours; what to declare for its key.
 
-    Only a size below what is held without declaring is declared. A larger one could refuse a backup that fits once it
-    is compressed, so the owner is told and the gate, which counts what arrives, has the last word.
+    Only a size that fits, and is below what is held without declaring, is declared. A larger one could refuse a backup
+    that fits once it is compressed, so the owner is told and the gate, which counts what arrives, has the last word.
 
     Raises:
         LimitReached: No key would be given.
     """
     quota = quota_of(client)
-    if quota is not None and (reached := _before_a_backup(quota)) is not None:
+    if quota is None:
+        return None
+    if (reached := _before_a_backup(quota)) is not None:
         raise reached
-    left_bytes = 0 if quota is None else quota.left_bytes
-    bound = upload_bound(source, max(left_bytes, UNDECLARED_BYTES))
-    if quota is not None and bound is not None and bound > left_bytes:
-        out.warn(f"This may be more than the {size_text(left_bytes)} you have left (`space quota`).")
+    bound = upload_bound(source, max(quota.left_bytes, UNDECLARED_BYTES))
+    if bound is None:
+        return None
+    if bound > quota.left_bytes:
+        out.warn(f"This may be more than the {size_text(quota.left_bytes)} you have left (`space quota`).")
         out.say("What is excluded, compressed or equal takes less. At the limit the upload stops and nothing is lost.")
-    return bound if bound is not None and bound <= UNDECLARED_BYTES else None
+    return bound if bound <= min(quota.left_bytes, UNDECLARED_BYTES) else None
 
 
 def key_refused(client: Client, refusal: ServerRefused) -> LimitReached:

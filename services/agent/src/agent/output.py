@@ -41,6 +41,11 @@ class Output:
             sys.stdout.write(json.dumps(_strict(document), indent=2) + "\n")
             sys.stdout.flush()
         elif words is not None:
+            self.words(words)
+
+    def words(self, words: str) -> None:
+        """Lines on standard output; not with --json."""
+        if not self.as_json:
             self._out.print(Text("\n".join(readable(line) for line in words.split("\n"))), soft_wrap=True)
 
     def table(

@@ -69,6 +69,10 @@ class WriteKeys:
         except ServerRefused as error:
             if error.code not in limits.REASONS:
                 raise
+            if self._declared_bytes is not None:
+                # Another device, or the part that is uploaded, took room meanwhile: what is left may still do.
+                self._declared_bytes = None
+                return self._issue()
             raise limits.key_refused(self._client, error) from error
 
 

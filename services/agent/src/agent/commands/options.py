@@ -23,3 +23,10 @@ PasswordCommand: TypeAlias = Annotated[
     typer.Option("--password-command", metavar="COMMAND", help="Take the backup password from a command's output."),
 ]
 BackupName: TypeAlias = Annotated[str, typer.Argument(metavar="NAME|ID", help="A backup task's name or id.")]
+WithMethod: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--method", metavar="ID", help="Pay with this payment method; else with the default one."),
+]
+PaymentWait: TypeAlias = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until the payment is through.")
+]
