@@ -18,7 +18,7 @@ from space_local.postgres import Postgres
 from space_local.process import Child
 from space_local.rabbitmq import RabbitMQ
 from tests.support.databases import Databases
-from tests.support.store import CREDENTIALS, MASTER_KEY, PROJECT
+from tests.support.store import CREDENTIALS, PROJECT, REQUIRED
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 
 INSERT_OWNER = """
@@ -74,7 +74,7 @@ async def servers(home: Path) -> AsyncIterator[Servers]:
 
 @asynccontextmanager
 async def catalog_at_work(servers: Servers, backups: int) -> AsyncIterator[Catalog]:
-    url = await servers.databases.clone(service, vault_master_key=MASTER_KEY, vault_root="/unused")
+    url = await servers.databases.clone(service, **REQUIRED)
     owner = Owner()
     await fill(url, owner, backups)
     catalog = Catalog(ports.pick(), ports.pick(), url, owner)
@@ -86,8 +86,7 @@ async def catalog_at_work(servers: Servers, backups: int) -> AsyncIterator[Catal
         "CATALOG_API_LISTEN": f"127.0.0.1:{catalog.api_port}",
         "CATALOG_INTERNAL_LISTEN": f"127.0.0.1:{catalog.internal_port}",
         "CATALOG_INTERNAL_CREDENTIALS": json.dumps(CREDENTIALS),
-        "CATALOG_VAULT_MASTER_KEY": MASTER_KEY,
-        "CATALOG_VAULT_ROOT": "/unused",
+        **{f"CATALOG_{name.upper()}": value for name, value in REQUIRED.items()},
     }
     async with server(servers.home, "catalog", catalog.api_port, environment):
         yield catalog

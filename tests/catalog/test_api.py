@@ -138,10 +138,32 @@ async def test_a_backup_belongs_to_a_terminus_of_its_owner_or_to_none(catalog: R
     assert again.json()["terminus_id"] == home.json()["terminus_id"]
 
 
+async def test_a_backup_that_names_no_terminus_is_of_the_only_one(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    before = (await register(catalog, headers, "before")).json()
+    home = (await catalog.api.post("/api/v1/terminus", json={"name": "home"}, headers=headers)).json()["terminus_id"]
+    one = (await register(catalog, headers, "one")).json()
+    again = await register(catalog, headers, "one")
+    await catalog.api.post("/api/v1/terminus", json={"name": "cabin"}, headers=headers)
+    several = (await register(catalog, headers, "several")).json()
+    assert [item["terminus_id"] for item in (before, one, several)] == [None, home, None]
+    assert (again.status_code, again.json()["backup_id"]) == (409, one["backup_id"])
+    others = issuer.headers(Owner())
+    assert (await register(catalog, others)).json()["terminus_id"] is None, "another owner's is not theirs"
+
+
+async def test_a_name_from_before_the_terminus_still_means_that_backup(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    before = (await register(catalog, headers)).json()
+    await catalog.api.post("/api/v1/terminus", json={"name": "home"}, headers=headers)
+    again = await register(catalog, headers)
+    assert (again.status_code, again.json()["backup_id"]) == (409, before["backup_id"])
+
+
 async def test_a_list_is_filtered(catalog: Running, issuer: TokenIssuer) -> None:
     headers = issuer.headers(Owner())
-    home = (await catalog.api.post("/api/v1/terminus", json={"name": "home"}, headers=headers)).json()["terminus_id"]
     photos = (await register(catalog, headers, "photos")).json()["backup_id"]
+    home = (await catalog.api.post("/api/v1/terminus", json={"name": "home"}, headers=headers)).json()["terminus_id"]
     body = {"name": "music", "terminus_id": home, "source": {"kind": "path", "path": "/m"}}
     await catalog.api.post("/api/v1/backups", json=body, headers=headers)
     await catalog.api.delete(f"/api/v1/backups/{photos}", headers=headers)

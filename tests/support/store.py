@@ -25,6 +25,8 @@ from space_local import certificates, ports
 from space_local.caddy import Caddy
 from space_local.system import AUTH_PROXY, EDGE
 from space_local.vault import Vault
+from tests.support import billing_double
+from tests.support.billing_double import BillingDouble
 from tests.support.databases import Databases
 from tests.support.running import OPERATOR
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer
@@ -32,6 +34,13 @@ from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 PROJECT = Path(__file__).parents[2]
 MASTER_KEY = "5e" * 32
 PASSWORD = "correct horse battery staple"
+REQUIRED = {
+    "vault_master_key": MASTER_KEY,
+    "vault_root": "/unused",
+    "billing_url": "http://127.0.0.1:1",
+    "billing_credential": billing_double.CREDENTIAL,
+}
+"""What catalog must be told where nothing of it is used."""
 CREDENTIALS = {"gate": "gate-secret", "vault": "vault-secret", "restore": "restore-secret", "operator": OPERATOR}
 
 
@@ -45,6 +54,7 @@ class Store:
     issuer: TokenIssuer
     folder: Path
     """Where the vault's objects lie as files; for looking, never for writing through."""
+    billing: BillingDouble
     vault: Vault | None
     home: Path
     store_client: httpx.AsyncClient
@@ -161,7 +171,8 @@ async def store_at_work(
         "vault_internal_endpoint": f"http://127.0.0.1:{vault_port}",
         "vault_ca_file": home / "tls" / "ca.pem",
     }
-    url = await databases.clone(service, vault_master_key=MASTER_KEY, vault_root="/unused")
+    url = await databases.clone(service, **REQUIRED)
+    billing = BillingDouble()
     settings = Settings(
         database_url=url,
         broker_url=broker_url,
@@ -170,6 +181,8 @@ async def store_at_work(
         internal_credentials=CREDENTIALS,
         api_listen=f"127.0.0.1:{api_port}",
         internal_listen=f"127.0.0.1:{internal_port}",
+        billing_url=billing.url,
+        billing_credential=billing_double.CREDENTIAL,
         **{**vault, **changes},
     )
     rclone = Vault(home, AUTH_PROXY, f"http://127.0.0.1:{internal_port}", CREDENTIALS["vault"], vault_port)
@@ -189,11 +202,12 @@ async def store_at_work(
             ):
                 await _until_answered(api)
                 own = rclone if servers else None
-                yield Store(runtime, api, internal, issuer, home / "store", own, home, store_client)
+                yield Store(runtime, api, internal, issuer, home / "store", billing, own, home, store_client)
         finally:
             for server in reversed(servers):
                 await server.stop()
             stop.set()
+            billing.close()
     await databases.drop(url)
 
 

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
+from catalog.domain.gate import Restriction
+from catalog.operations import restrictions
+from shared.events.billing import QuotaCleared, QuotaExceeded
 from shared.events.identity import OwnerRegistered
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
 from shared.inbox import Subscription
@@ -26,9 +29,21 @@ async def end_failed_restore_keys(session: AsyncSession, event: RestoreFailed) -
     )
 
 
+async def restrict(session: AsyncSession, event: QuotaExceeded) -> None:
+    """No more uploads: the gate knows within five seconds."""
+    reason = Restriction(event.reason)
+    await restrictions.heed_billing(session, event.owner_id, event.number, reason, datetime.now(UTC))
+
+
+async def lift_restriction(session: AsyncSession, event: QuotaCleared) -> None:
+    await restrictions.heed_billing(session, event.owner_id, event.number, None, datetime.now(UTC))
+
+
 SUBSCRIPTIONS = (
     Subscription(OwnerRegistered, make_space),
     Subscription(RestoreCompleted, end_restore_keys),
     Subscription(RestoreFailed, end_failed_restore_keys),
     Subscription(RestoreCancelled, end_restore_keys),
+    Subscription(QuotaExceeded, restrict),
+    Subscription(QuotaCleared, lift_restriction),
 )

@@ -87,6 +87,20 @@ class StoreUnavailable(ServiceError):
     kind = Kind.UNAVAILABLE
 
 
+class OverLimit(ServiceError):
+    """No write key: the owner has no room for it. ``used_bytes``, ``limit_bytes`` and ``left_bytes`` say how much."""
+
+    code = "over_limit"
+    kind = Kind.FORBIDDEN
+
+
+class Arrears(ServiceError):
+    """No write key: a bill is overdue and the owner stores more than their free allowance, or would."""
+
+    code = "arrears"
+    kind = Kind.FORBIDDEN
+
+
 class RepositoryMissing(ServiceError):
     """The backup has no repository in the store yet, or no longer."""
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from catalog.adapters import Adapters
 from catalog.operations.measure import discover_due_owner, measure_due_backup
 from catalog.operations.remove import begin_due_removal, finish_due_removal
+from catalog.operations.reservations import give_back_due
 from catalog.settings import Settings
 from shared.service import Job, Runtime
 
@@ -27,10 +28,15 @@ async def finish_removal(runtime: CatalogRuntime, now: datetime) -> int:
     return await finish_due_removal(runtime.database, runtime.adapters, now)
 
 
+async def give_back_room(runtime: CatalogRuntime, now: datetime) -> int:
+    return await give_back_due(runtime.database, runtime.adapters.quota, now)
+
+
 JOBS = (
     # Several at once: one owner's large repository does not keep the others waiting.
     *(Job("measure", measure, timedelta(milliseconds=500)) for _ in range(3)),
     Job("discover", discover, timedelta(seconds=2)),
     Job("begin_removal", begin_removal, timedelta(seconds=5)),
     Job("finish_removal", finish_removal, timedelta(seconds=5)),
+    Job("give_back_room", give_back_room, timedelta(seconds=1)),
 )

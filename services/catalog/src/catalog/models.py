@@ -42,12 +42,18 @@ class OwnerSpace(Base):
     did: Mapped[str] = mapped_column(unique=True)
     prefix: Mapped[str] = mapped_column(unique=True)
     catalog_key_id: Mapped[str] = mapped_column(unique=True, comment="with which catalog itself looks into the store")
-    restriction: Mapped[str | None]
+    restriction: Mapped[str | None] = mapped_column(comment="billing's last word on why the owner may not upload")
+    quota_number: Mapped[int] = mapped_column(server_default=text("0"), comment="rises with billing's words")
+    operator_restriction: Mapped[str | None] = mapped_column(comment="an operator's; billing does not lift it")
     prepared: Mapped[bool] = mapped_column(default=False, comment="the store has the bucket that keys speak of")
     discover_due_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
-    __table_args__ = (one_of("restriction", "arrears", "over_limit"), Index(None, "discover_due_at"))
+    __table_args__ = (
+        one_of("restriction", "arrears", "over_limit"),
+        one_of("operator_restriction", "arrears", "over_limit"),
+        Index(None, "discover_due_at"),
+    )
 
 
 class Terminus(Base):
@@ -202,6 +208,25 @@ class StorageKey(Base):
         Index(None, "backup_id", "expires_at"),
         Index(None, "owner_id", "issued_at"),
     )
+
+
+class Reservation(Base):
+    """Room that billing was asked to keep for a write key: written before it is asked, gone when it is given back.
+
+    It ends with its key by itself; ``due_at`` is when this row is to be dealt with at the latest.
+    """
+
+    __tablename__ = "reservations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey(OwnerSpace.owner_id))
+    access_key_id: Mapped[str | None] = mapped_column(
+        ForeignKey(StorageKey.access_key_id), index=True, comment="null until the key is issued"
+    )
+    expires_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "due_at"),)
 
 
 class RepositoryClaim(Base):

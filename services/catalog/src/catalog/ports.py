@@ -1,10 +1,11 @@
-"""What catalog needs of whoever makes storage keys, in catalog's words."""
+"""What catalog needs of whoever makes storage keys and of whoever knows what an owner may store, in its own words."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
-from catalog.domain.gate import Access
+from catalog.domain.gate import Access, Restriction
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,53 @@ class StorageKeyIssuer(Protocol):
 
     def location(self, prefix: str) -> Location:
         """Where and as whom catalog lists an owner's objects."""
+
+
+@dataclass(frozen=True)
+class RoomWanted:
+    """Room for what one write key is about to write, until the key ends.
+
+    Args:
+        declared_bytes: As the device said; None when it did not.
+    """
+
+    reservation_id: UUID
+    owner_id: UUID
+    backup_id: UUID
+    terminus_id: UUID | None
+    declared_bytes: int | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class QuotaAnswer:
+    """Whether the room is reserved, and the figures behind that.
+
+    Args:
+        reason: Why it is not; None when it is.
+        detail: The same for the owner to read, with what to do next; may be empty.
+    """
+
+    reason: Restriction | None
+    detail: str
+    used_bytes: int
+    limit_bytes: int
+    left_bytes: int
+
+
+class Quota(Protocol):
+    """Knows what an owner may store."""
+
+    async def reserve(self, wanted: RoomWanted) -> QuotaAnswer:
+        """Reserve room, or say why not; asked again with the same id, it is reserved once.
+
+        Raises:
+            ServiceUnavailable: If there is no answer in time, or none that was agreed. The room may be reserved.
+        """
+
+    async def release(self, reservation_id: UUID) -> None:
+        """Give the room back; what is not reserved stays so.
+
+        Raises:
+            ServiceUnavailable: If there is no answer in time, or none that was agreed.
+        """

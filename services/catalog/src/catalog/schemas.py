@@ -57,7 +57,9 @@ class AppSource(Body):
 
 class BackupCreate(Body):
     name: Name = Field(examples=["photos"])
-    terminus_id: UUID | None = None
+    terminus_id: UUID | None = Field(
+        None, description="Whose it is; without one, your only Terminus if you have exactly one, else of none."
+    )
     source: Annotated[PathSource | AppSource, Field(discriminator="kind")]
 
 
@@ -120,7 +122,9 @@ class UsageRead(BaseModel):
 class StorageKeyCreate(Body):
     backup_id: UUID
     scope: Access = Field(description="`write` to back up, `read` to restore.")
-    declared_bytes: Bytes | None = Field(None, description="How much is about to be written, if known.")
+    declared_bytes: Bytes | None = Field(
+        None, description="How much is about to be written at most, if known; room for it is reserved, else for 1 GB."
+    )
 
 
 class StorageKeyRead(BaseModel):

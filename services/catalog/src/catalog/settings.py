@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, PositiveFloat, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -27,6 +27,13 @@ class Settings(ServiceSettings):
     discover_every: timedelta = timedelta(hours=6)
     removal_pause: timedelta = timedelta(seconds=15)
     """Between revoking a backup's keys and removing its objects; longer than the gate remembers a key."""
+
+    billing_url: HttpUrl
+    """Billing's internal listener."""
+    billing_credential: SecretStr
+    """What billing knows the caller ``catalog`` by."""
+    billing_deadline_seconds: PositiveFloat = 2.0
+    """For the whole question; whoever asked for a key waits as long."""
 
     vault_master_key: SecretStr = SecretStr("")
     """64 hexadecimal digits; the secrets of all vault keys are derived from it."""

@@ -1,4 +1,4 @@
-"""The outside world of catalog: key issuers and the object store."""
+"""The outside world of catalog: key issuers, the object store, and billing's word on what an owner may store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import aioboto3
 
 from catalog.adapters.aws import AwsIssuer
+from catalog.adapters.billing import open_quota
 from catalog.adapters.objects import ObjectStore
 from catalog.adapters.vault import VaultIssuer
-from catalog.ports import StorageKeyIssuer
+from catalog.ports import Quota, StorageKeyIssuer
 from catalog.settings import Settings
 
 
@@ -17,6 +18,7 @@ from catalog.settings import Settings
 class Adapters:
     issuer: StorageKeyIssuer
     store: ObjectStore
+    quota: Quota
     vault: VaultIssuer | None
     """The issuer again when it is the vault, which has a gate and a store of ours to answer."""
 
@@ -30,4 +32,7 @@ class Adapters:
 async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
     session = aioboto3.Session()
     vault = VaultIssuer(settings) if settings.storage_issuer == "vault" else None
-    yield Adapters(issuer=vault or AwsIssuer(settings, session), store=ObjectStore(session), vault=vault)
+    async with open_quota(settings) as quota:
+        yield Adapters(
+            issuer=vault or AwsIssuer(settings, session), store=ObjectStore(session), quota=quota, vault=vault
+        )

@@ -23,7 +23,9 @@ router = APIRouter(prefix="/api/v1/backups", tags=["backups"])
 
 @router.post("", response_model=BackupRead, status_code=201)
 async def register_backup(wanted: BackupCreate, caller: Writer, tx: Tx, once: OnceOnly) -> Response:
-    """Make a backup task; its repository comes into being with the first backup."""
+    """Make a backup task; its repository comes into being with the first backup. Without a Terminus it is of your only
+    one, if you have exactly one.
+    """
 
     async def answer() -> tuple[int, dict[str, Any]]:
         row = await operations.register_backup(tx, caller, wanted, datetime.now(UTC))

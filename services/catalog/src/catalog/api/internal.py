@@ -6,9 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from catalog import queries
-from catalog.errors import OwnerNotFound
-from catalog.operations import restores
+from catalog.operations import restores, restrictions
 from catalog.schemas import Restorable, RestorableQuestion, RestoreKey, RestoreKeyQuestion, RestrictionWrite
 from shared.auth import require_internal
 from shared.db import ReadTx, Transactions, Tx
@@ -44,8 +42,5 @@ async def issue_restore_key(
 
 @router.put("/owners/{owner_id}/restriction", status_code=204, dependencies=[Depends(require_internal("operator"))])
 async def restrict_owner(owner_id: UUID, wanted: RestrictionWrite, tx: Tx) -> None:
-    """Stop an owner's uploads, or allow them again; reading and deleting stay open."""
-    space = await queries.spaces.find_space(tx, owner_id)
-    if space is None:
-        raise OwnerNotFound("No owner of that id has been seen here.")
-    space.restriction = wanted.restriction
+    """Stop an owner's uploads, or no longer, beside what billing says; reading and deleting stay open."""
+    await restrictions.heed_operator(tx, owner_id, wanted.restriction)

@@ -25,7 +25,8 @@ async def issue_storage_key(
     """Get a key for one backup's repository: a writing one needs the scope `backups:write`, a reading one
     `backups:unlock`, because restic's key files are among what it reads.
 
-    Asking again gives another key, which harms nothing: keys end by themselves.
+    For a writing key room is reserved until it was measured or the key ends; without room there is no key
+    (`over_limit`, `arrears`). Asking again gives another key with room of its own: revoke what is not used any more.
     """
     needed = Scope.BACKUPS_WRITE if wanted.scope is Access.WRITE else Scope.BACKUPS_UNLOCK
     if needed not in caller.scopes:

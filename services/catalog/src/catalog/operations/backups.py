@@ -31,22 +31,21 @@ CLOCK_SKEW = timedelta(days=1)
 
 
 async def register_backup(session: AsyncSession, caller: Caller, wanted: BackupCreate, now: datetime) -> queries.AnyRow:
-    """A new backup task.
+    """A new backup task; one that names no Terminus is of the owner's only one, if they have exactly one.
 
     Raises:
         TerminusNotFound: If the Terminus is not the owner's.
         BackupNameTaken: If a live backup of that Terminus has the name; it says which.
     """
     await queries.spaces.ensure_space(session, caller.owner_id, caller.did, now)
-    if wanted.terminus_id is not None:
-        await get_terminus(session, caller.owner_id, wanted.terminus_id)
+    terminus_id = await _terminus_of(session, caller.owner_id, wanted)
     backup_id = uuid4()
     registered = await session.scalar(
         insert(Backup)
         .values(
             id=backup_id,
             owner_id=caller.owner_id,
-            terminus_id=wanted.terminus_id,
+            terminus_id=terminus_id,
             name=wanted.name,
             kind=wanted.source.kind,
             source=wanted.source.path if isinstance(wanted.source, PathSource) else wanted.source.app,
@@ -58,17 +57,15 @@ async def register_backup(session: AsyncSession, caller: Caller, wanted: BackupC
         .returning(Backup.id)
     )
     if registered is None:
-        holder = await queries.backups.find_live_name(session, caller.owner_id, wanted.terminus_id, wanted.name)
-        raise BackupNameTaken(
-            f"You already have a backup called {wanted.name!r}. Use that one, or choose another name.",
-            backup_id=str(holder),
+        raise _name_taken(
+            wanted.name, await queries.backups.find_live_name(session, caller.owner_id, terminus_id, wanted.name)
         )
     publish(
         session,
         BackupRegistered(
             owner_id=caller.owner_id,
             backup_id=backup_id,
-            terminus_id=wanted.terminus_id,
+            terminus_id=terminus_id,
             backup_name=wanted.name,
             discovered=False,
             registered_at=now,
@@ -197,6 +194,22 @@ def require_writable(backup: Backup) -> None:
         raise BackupDeleted("This backup is going to be deleted. Undelete it first, then back up again.")
     if backup.state != State.ACTIVE:
         raise BackupDeleted("This backup was deleted. Make a new one.")
+
+
+async def _terminus_of(session: AsyncSession, owner_id: UUID, wanted: BackupCreate) -> UUID | None:
+    if wanted.terminus_id is not None:
+        return (await get_terminus(session, owner_id, wanted.terminus_id)).id
+    # Made before the owner had a Terminus: whoever asks for it again means that one.
+    holder = await queries.backups.find_live_name(session, owner_id, None, wanted.name)
+    if holder is not None:
+        raise _name_taken(wanted.name, holder)
+    return await queries.terminus.find_only_terminus(session, owner_id)
+
+
+def _name_taken(name: str, holder: UUID | None) -> BackupNameTaken:
+    return BackupNameTaken(
+        f"You already have a backup called {name!r}. Use that one, or choose another name.", backup_id=str(holder)
+    )
 
 
 def _not_found() -> BackupNotFound:

@@ -174,7 +174,9 @@ async def _record(
         level = _Level(listing.storage_bytes, listing.objects, backup.snapshot_count)
         await _record_level(session, backup, before, level)
     if backup.measure_due_at == lease_until:
-        writing = await queries.storage_keys.is_being_written(session, backup.owner_id, backup_id, measured_at)
+        # What a key writes in its last moments is seen too.
+        lately = measured_at - settings.measure_writing_every
+        writing = await queries.storage_keys.was_written_after(session, backup.owner_id, backup_id, lately)
         pending = await _is_waiting_for_objects(session, backup_id)
         soon = settings.measure_writing_every if writing or pending else settings.measure_every
         backup.measure_due_at = measured_at + soon

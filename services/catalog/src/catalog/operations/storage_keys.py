@@ -4,21 +4,23 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
 from catalog.adapters import Adapters
-from catalog.domain.gate import Access
+from catalog.domain.gate import Access, Restriction
 from catalog.domain.layout import Folder
 from catalog.domain.lifecycle import State
 from catalog.errors import BackupDeleted, BackupNotFound, RepositoryMissing, StorageKeyNotFound, TooManyRequests
 from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
+from catalog.operations import reservations
 from catalog.operations.backups import require_writable
-from catalog.ports import IssuedKey, Place
+from catalog.ports import IssuedKey, Place, RoomWanted
 from shared.db import Database
+from shared.errors import ServiceError
 
 KEY_FILES = 20
 KEY_FILE_BYTES = 16_384
@@ -42,42 +44,76 @@ async def issue_key(
 ) -> dict[str, Any]:
     """A key for one backup's repository.
 
-    The measurement that watches a writer is scheduled before the key exists, and the issuer is asked outside any
-    transaction: a key whose row was lost with the process still gets measured, and ends by itself.
+    For a writing one billing is asked for room first. What is about to happen is written down before: the measurement
+    that watches the writer, and the room. Billing and the issuer are asked outside any transaction: a key whose row was
+    lost with the process still gets measured and ends by itself, and its room is given back.
 
     Raises:
         BackupNotFound: If the backup is not the owner's.
         BackupDeleted: If it is to be deleted (for writing) or gone (for reading).
+        OverLimit, Arrears: If the owner has no room for what is to be written.
         StoreUnavailable: If the issuer does not answer.
     """
     async with database.transaction() as session:
         place = await _place(session, wanted)
-        prepared = (await session.get_one(OwnerSpace, wanted.owner_id)).prepared
-        if wanted.access is Access.WRITE:
+        space = await session.get_one(OwnerSpace, wanted.owner_id)
+        intent = await _intend(session, wanted, space, now) if wanted.access is Access.WRITE else None
+        if intent is not None:
             await queries.measurements.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
-    if not prepared:
-        await adapters.prepare(place.prefix)
-    issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
-    async with database.transaction() as session:
-        # Asked again under the row's lock: the backup may have been deleted meanwhile.
-        await _place(session, wanted)
-        backup = await session.get_one(Backup, wanted.backup_id)
-        (await session.get_one(OwnerSpace, wanted.owner_id)).prepared = True
-        session.add(
-            StorageKey(
-                access_key_id=issued.access_key_id,
-                owner_id=wanted.owner_id,
-                backup_id=wanted.backup_id,
-                terminus_id=backup.terminus_id,
-                restore_id=wanted.restore_id,
-                access=wanted.access,
-                issuer=adapters.issuer.name,
-                declared_bytes=wanted.declared_bytes,
-                issued_at=now,
-                expires_at=issued.expires_at,
-            )
-        )
+    try:
+        if intent is not None:
+            await reservations.reserve(adapters.quota, intent)
+        if not space.prepared:
+            await adapters.prepare(place.prefix)
+        issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
+        async with database.transaction() as session:
+            await _record(session, adapters, wanted, issued, intent, now)
+    except ServiceError:
+        if intent is not None:
+            await reservations.give_back(database, intent, now)
+        raise
     return _read(issued, wanted.access, place, adapters)
+
+
+async def _intend(session: AsyncSession, wanted: Wanted, space: OwnerSpace, now: datetime) -> reservations.Intent:
+    backup = await session.get_one(Backup, wanted.backup_id)
+    room = RoomWanted(
+        reservation_id=uuid4(),
+        owner_id=wanted.owner_id,
+        backup_id=wanted.backup_id,
+        terminus_id=backup.terminus_id,
+        declared_bytes=wanted.declared_bytes,
+        expires_at=now + wanted.lifetime,
+    )
+    heard = Restriction(space.restriction) if space.restriction else None
+    return reservations.intend(session, room, heard, now)
+
+
+async def _record(
+    session: AsyncSession, adapters: Adapters, wanted: Wanted, issued: IssuedKey, intent: reservations.Intent | None,
+    now: datetime,
+) -> None:  # fmt: skip
+    # Asked again under the row's lock: the backup may have been deleted meanwhile.
+    await _place(session, wanted)
+    backup = await session.get_one(Backup, wanted.backup_id)
+    (await session.get_one(OwnerSpace, wanted.owner_id)).prepared = True
+    session.add(
+        StorageKey(
+            access_key_id=issued.access_key_id,
+            owner_id=wanted.owner_id,
+            backup_id=wanted.backup_id,
+            terminus_id=backup.terminus_id,
+            restore_id=wanted.restore_id,
+            access=wanted.access,
+            issuer=adapters.issuer.name,
+            declared_bytes=wanted.declared_bytes,
+            issued_at=now,
+            expires_at=issued.expires_at,
+        )
+    )
+    if intent is not None:
+        await session.flush()
+        await reservations.bind(session, intent, issued.access_key_id)
 
 
 async def revoke_key(session: AsyncSession, owner_id: UUID, access_key_id: str, now: datetime) -> None:
@@ -94,6 +130,7 @@ async def revoke_key(session: AsyncSession, owner_id: UUID, access_key_id: str, 
     )
     if found is None:
         raise StorageKeyNotFound("You have no storage key of that id.")
+    await queries.reservations.give_back_of_keys(session, [found], now)
 
 
 async def read_key_files(

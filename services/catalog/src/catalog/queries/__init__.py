@@ -1,6 +1,25 @@
 """Named reads and guarded writes of catalog, by resource."""
 
-from catalog.queries import backups, measurements, repositories, snapshots, spaces, storage_keys, terminus
+from catalog.queries import (
+    backups,
+    measurements,
+    repositories,
+    reservations,
+    snapshots,
+    spaces,
+    storage_keys,
+    terminus,
+)
 from catalog.queries.rows import AnyRow
 
-__all__ = ["AnyRow", "backups", "measurements", "repositories", "snapshots", "spaces", "storage_keys", "terminus"]
+__all__ = [
+    "AnyRow",
+    "backups",
+    "measurements",
+    "repositories",
+    "reservations",
+    "snapshots",
+    "spaces",
+    "storage_keys",
+    "terminus",
+]

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.domain.lifecycle import State
-from catalog.models import Backup, OwnerSpace, StorageMeasurement
+from catalog.models import Backup, OwnerSpace, StorageKey, StorageMeasurement
 from catalog.queries.rows import AnyRow
 
 
@@ -28,6 +28,22 @@ async def bring_measurement_forward(session: AsyncSession, backup_id: UUID, due_
         update(Backup)
         .where(Backup.id == backup_id, or_(Backup.measure_due_at.is_(None), Backup.measure_due_at > due_at))
         .values(measure_due_at=due_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def bring_written_forward(session: AsyncSession, owner_id: UUID, now: datetime) -> None:
+    """Measure at once what the owner's live keys may write to."""
+    written = select(StorageKey.backup_id).where(
+        StorageKey.owner_id == owner_id,
+        StorageKey.access == "write",
+        StorageKey.expires_at > now,
+        StorageKey.revoked_at.is_(None),
+    )
+    await session.execute(
+        update(Backup)
+        .where(Backup.id.in_(written), Backup.measure_due_at > now)
+        .values(measure_due_at=now)
         .execution_options(synchronize_session=False)
     )
 

@@ -76,3 +76,15 @@ async def bring_discovery_forward(session: AsyncSession, owner_id: UUID, due_at:
         .values(discover_due_at=due_at)
         .execution_options(synchronize_session=False)
     )
+
+
+async def heed_quota(session: AsyncSession, owner_id: UUID, number: int, restriction: str | None) -> bool:
+    """Note billing's word on an owner; False when a later one was heard, or the owner is not known."""
+    heard = await session.scalar(
+        update(OwnerSpace)
+        .where(OwnerSpace.owner_id == owner_id, OwnerSpace.quota_number < number)
+        .values(restriction=restriction, quota_number=number)
+        .returning(OwnerSpace.owner_id)
+        .execution_options(synchronize_session=False)
+    )
+    return heard is not None

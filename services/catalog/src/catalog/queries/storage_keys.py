@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
+from catalog.queries.reservations import give_back_of_keys
 from catalog.queries.rows import AnyRow
 
 
@@ -39,7 +40,7 @@ async def find_grant(session: AsyncSession, access_key_id: str) -> AnyRow | None
             StorageKey.expires_at,
             StorageKey.revoked_at,
             OwnerSpace.prefix,
-            OwnerSpace.restriction,
+            func.coalesce(OwnerSpace.operator_restriction, OwnerSpace.restriction).label("restriction"),
             Backup.repository,
         )
         .join(OwnerSpace, OwnerSpace.owner_id == StorageKey.owner_id)
@@ -49,14 +50,14 @@ async def find_grant(session: AsyncSession, access_key_id: str) -> AnyRow | None
     return (await session.execute(query)).one_or_none()
 
 
-async def is_being_written(session: AsyncSession, owner_id: UUID, backup_id: UUID, now: datetime) -> bool:
-    """Whether a live key may write to the backup."""
+async def was_written_after(session: AsyncSession, owner_id: UUID, backup_id: UUID, instant: datetime) -> bool:
+    """Whether a key might have written to the backup after an instant: one that lives, or ended since."""
     live = select(StorageKey.access_key_id).where(
         StorageKey.owner_id == owner_id,
         or_(StorageKey.backup_id == backup_id, StorageKey.backup_id.is_(None)),
         StorageKey.access == "write",
-        StorageKey.expires_at > now,
-        StorageKey.revoked_at.is_(None),
+        StorageKey.expires_at > instant,
+        or_(StorageKey.revoked_at.is_(None), StorageKey.revoked_at > instant),
     )
     return bool(await session.scalar(select(live.exists())))
 
@@ -92,7 +93,10 @@ async def revoke_keys(
     restore_id: UUID | None = None,
     issued_until: datetime | None = None,
 ) -> None:
-    """Revoke the live keys of an owner, a backup or a restore; only those issued until an instant when one is given."""
+    """Revoke the live keys of an owner, a backup or a restore; only those issued until an instant when one is given.
+
+    What was reserved for them is given back.
+    """
     query = update(StorageKey).where(StorageKey.revoked_at.is_(None), StorageKey.expires_at > now)
     if owner_id is not None:
         query = query.where(StorageKey.owner_id == owner_id)
@@ -102,7 +106,9 @@ async def revoke_keys(
         query = query.where(StorageKey.restore_id == restore_id)
     if issued_until is not None:
         query = query.where(StorageKey.issued_at <= issued_until)
-    await session.execute(query.values(revoked_at=now).execution_options(synchronize_session=False))
+    revoked = query.values(revoked_at=now).returning(StorageKey.access_key_id)
+    ended = await session.scalars(revoked.execution_options(synchronize_session=False))
+    await give_back_of_keys(session, ended.all(), now)
 
 
 async def count_key_file_reads(session: AsyncSession, owner_id: UUID, since: datetime) -> int:

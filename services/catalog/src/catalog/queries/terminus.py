@@ -37,3 +37,9 @@ async def list_terminus(
 async def find_terminus(session: AsyncSession, owner_id: UUID, terminus_id: UUID) -> Terminus | None:
     """The owner's Terminus, or None; another owner's is None too."""
     return await session.scalar(select(Terminus).where(Terminus.id == terminus_id, Terminus.owner_id == owner_id))
+
+
+async def find_only_terminus(session: AsyncSession, owner_id: UUID) -> UUID | None:
+    """The owner's Terminus when they have exactly one; None when they have none or several."""
+    found = (await session.scalars(select(Terminus.id).where(Terminus.owner_id == owner_id).limit(2))).all()
+    return found[0] if len(found) == 1 else None
