@@ -9,7 +9,7 @@ import yaml
 
 from billing import yaml_marks as marks
 from billing.domain.price_checks import check_place, check_prices
-from billing.domain.prices import GB, Place, Plan, PriceBook, Region, Tier, Version
+from billing.domain.prices import Place, Plan, PriceBook, Region, Tier, Version
 
 _UNREAD = -1
 """Stands for a bound that could not be read, which is a problem of its own."""
@@ -107,7 +107,7 @@ class _Reader:
             effective_from=self._value(fields.get("effective_from"), marks.instant, _after(before)),
             effective_until=self._value(until, marks.instant, None),
             currency=self._value(fields.get("currency"), marks.name, before.currency if before else "USD"),
-            free_bytes_per_terminus=self._value(free.get("gb_per_terminus"), marks.whole, 0) * GB,
+            free_bytes_per_terminus=self._value(free.get("gb_per_terminus"), marks.gigabytes, 0),
             max_free_terminus=self._value(free.get("max_terminus"), marks.whole, 1),
             regions=self._regions(fields.get("regions"), (*path, "regions")),
         )
@@ -137,17 +137,16 @@ class _Reader:
     def _tiers(self, node: yaml.Node | None, path: marks.Path) -> tuple[Tier, ...]:
         items = self._document.items(node, path)
         tiers = tuple(self._tier(item, (*path, number)) for number, item in enumerate(items))
-        unread = not isinstance(node, yaml.SequenceNode) or any(
-            _UNREAD * GB in (t.from_bytes, t.to_bytes) for t in tiers
-        )
+        unread = not isinstance(node, yaml.SequenceNode) or any(_UNREAD in (t.from_bytes, t.to_bytes) for t in tiers)
         return _ANY_TIERS if unread else tiers
 
     def _tier(self, node: yaml.Node, path: marks.Path) -> Tier:
         fields = self._document.fields(node, path, {"from_gb", "price"}, {"to_gb"})
-        to_gb = self._value(fields.get("to_gb"), marks.whole_or_nothing, _UNREAD if "to_gb" in fields else None)
         return Tier(
-            from_bytes=self._value(fields.get("from_gb"), marks.whole, _UNREAD) * GB,
-            to_bytes=None if to_gb is None else to_gb * GB,
+            from_bytes=self._value(fields.get("from_gb"), marks.gigabytes, _UNREAD),
+            to_bytes=self._value(
+                fields.get("to_gb"), marks.gigabytes_or_nothing, _UNREAD if "to_gb" in fields else None
+            ),
             per_gb_month=self._value(fields.get("price"), marks.decimal, Decimal(0)),
         )
 
@@ -167,8 +166,8 @@ class _Reader:
         return Plan(
             name=self._value(fields.get("name"), marks.name, f"#{path[-1]}"),
             monthly_minor=self._value(fields.get("monthly_price"), marks.minor, 0),
-            included_traffic_bytes=self._value(fields.get("included_traffic_gb"), marks.whole, 0) * GB,
-            included_storage_bytes=self._value(fields.get("included_storage_gb"), marks.whole, 0) * GB,
+            included_traffic_bytes=self._value(fields.get("included_traffic_gb"), marks.gigabytes, 0),
+            included_storage_bytes=self._value(fields.get("included_storage_gb"), marks.gigabytes, 0),
         )
 
 

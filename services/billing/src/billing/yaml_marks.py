@@ -5,11 +5,13 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import yaml
 
 from billing.domain.price_checks import Problem
+from billing.domain.prices import GB
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
@@ -151,8 +153,16 @@ def whole(node: yaml.Node) -> int:
     return int(text)
 
 
-def whole_or_nothing(node: yaml.Node) -> int | None:
-    return None if node.tag == _NULL else whole(node)
+def gigabytes(node: yaml.Node) -> int:
+    """An amount in GB (2^30 bytes), as bytes: a whole number, or a decimal in quotes that comes to whole bytes."""
+    size = Fraction(decimal(node) if node.tag == _STRING else whole(node)) * GB
+    if size.denominator != 1:
+        raise Unreadable(f'{_scalar(node)} GB are no whole number of bytes; 32 MB, for one, are "0.03125" GB')
+    return int(size)
+
+
+def gigabytes_or_nothing(node: yaml.Node) -> int | None:
+    return None if node.tag == _NULL else gigabytes(node)
 
 
 def decimal(node: yaml.Node) -> Decimal:
@@ -198,11 +208,12 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # its stubs leave it untyped
-        line = event.start_mark.line + 1
+        start, end = event.start_mark, event.end_mark
+        line = start.line + 1
         if isinstance(event, yaml.AliasEvent):
             self.get_event()  # type: ignore[no-untyped-call]  # its stubs leave it untyped
             self._problems.append(Found(line, f"*{event.anchor} repeats something; write it out"))
-            return yaml.ScalarNode(_REFUSED, "", event.start_mark, event.end_mark)
+            return yaml.ScalarNode(_REFUSED, "", start, end)
         if event.anchor is not None:
             self._problems.append(
                 Found(line, f"&{event.anchor} marks something to be repeated; write it out each time")
@@ -213,7 +224,7 @@ class _Loader(yaml.SafeLoader):
             event.tag = None
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(None, None, "nested too deeply", event.start_mark)
+            raise yaml.MarkedYAMLError(None, None, "nested too deeply", start)
         node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
