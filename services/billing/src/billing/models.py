@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from billing.domain.dunning import Standing
-from billing.domain.invoices import InvoiceKind, InvoiceState
+from billing.domain.invoices import OWED, InvoiceKind, InvoiceState
 from billing.domain.ledger import Account as LedgerAccount
 from billing.domain.orders import OrderState
 from billing.domain.payments import PaymentState, RefundState
@@ -48,14 +48,13 @@ def one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})", name=column)
 
 
-class PriceVersion(Base):
-    """Prices that hold from an instant on, as they were loaded; never changed."""
+class PriceBookDocument(Base):
+    """A price book as it was loaded; the last one is in use. What is past in it never differs from the one before."""
 
-    __tablename__ = "price_versions"
+    __tablename__ = "price_books"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
-    effective_from: Mapped[datetime] = mapped_column(unique=True)
-    document: Mapped[str] = mapped_column(comment="its part of the price book, as YAML")
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    document: Mapped[str] = mapped_column(comment="YAML")
     loaded_at: Mapped[datetime]
 
 
@@ -221,6 +220,7 @@ class PaymentMethod(Base):
     is_default: Mapped[bool]
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    forget_due_at: Mapped[datetime | None] = mapped_column(comment="when the provider is told (again) to forget the card")
     forgotten_at: Mapped[datetime | None] = mapped_column(comment="when the provider confirmed that it forgot the card")
 
     __table_args__ = (
@@ -228,7 +228,10 @@ class PaymentMethod(Base):
             "uq_payment_methods_default", "owner_id", unique=True, postgresql_where=text("is_default AND removed_at IS NULL")
         ),
         Index(None, "owner_id", "created_at", "id"),
-        Index("ix_payment_methods_to_forget", "removed_at", postgresql_where=text("forgotten_at IS NULL AND removed_at IS NOT NULL")),
+        Index(
+            "uq_payment_methods_token", "provider", "token", unique=True, postgresql_where=text("removed_at IS NULL")
+        ),
+        Index(None, "forget_due_at", postgresql_where=text("forget_due_at IS NOT NULL")),
     )
 
 
@@ -248,6 +251,9 @@ class Quote(Base):
     expires_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "owner_id", "created_at", "id"), Index(None, "restore_id"))
+
+
+SETTLED_MINOR = "promotional_minor + balance_minor + card_minor + credited_minor"
 
 
 class Invoice(Base):
@@ -271,6 +277,7 @@ class Invoice(Base):
     promotional_minor: Mapped[int] = mapped_column(default=0, comment="paid from promotional balance")
     balance_minor: Mapped[int] = mapped_column(default=0, comment="paid from balance, carried sums included")
     card_minor: Mapped[int] = mapped_column(default=0, comment="paid by card")
+    credited_minor: Mapped[int] = mapped_column(default=0, comment="no longer owed, by credit notes")
     billed_to: Mapped[dict[str, Any]] = mapped_column(comment="the owner's billing details when it was finalised")
     created_at: Mapped[datetime]
     finalise_due_at: Mapped[datetime | None]
@@ -287,14 +294,19 @@ class Invoice(Base):
         CheckConstraint("net_minor + tax_minor = total_minor", name="adds_up"),
         CheckConstraint("total_minor >= 0", name="not_negative"),
         CheckConstraint("(number IS NOT NULL) = (finalised_at IS NOT NULL)", name="numbered"),
-        CheckConstraint("promotional_minor + balance_minor + card_minor <= total_minor", name="not_overpaid"),
-        CheckConstraint(
-            "state <> 'paid' OR promotional_minor + balance_minor + card_minor = total_minor", name="paid_in_full"
-        ),
+        CheckConstraint(f"{SETTLED_MINOR} <= total_minor", name="not_overpaid"),
+        CheckConstraint(f"state <> 'paid' OR {SETTLED_MINOR} = total_minor", name="paid_in_full"),
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "finalise_due_at", postgresql_where=text("state = 'draft'")),
         Index(None, "charge_due_at", postgresql_where=text("charge_due_at IS NOT NULL")),
     )
+
+    @property
+    def open_minor(self) -> int:
+        """What is still to be paid; 0 of a draft and of what is void."""
+        if self.state not in OWED:
+            return 0
+        return self.total_minor - self.promotional_minor - self.balance_minor - self.card_minor - self.credited_minor
 
 
 class InvoiceMove(Base):
@@ -344,11 +356,14 @@ class CreditNote(Base):
     to_promotional_minor: Mapped[int]
     to_balance_minor: Mapped[int]
     to_card_minor: Mapped[int]
+    to_owed_minor: Mapped[int] = mapped_column(comment="what was not paid yet and is no longer owed")
     issued_at: Mapped[datetime]
 
     __table_args__ = (
         CheckConstraint("net_minor + tax_minor = total_minor", name="adds_up"),
-        CheckConstraint("to_promotional_minor + to_balance_minor + to_card_minor = total_minor", name="all_given"),
+        CheckConstraint(
+            "to_promotional_minor + to_balance_minor + to_card_minor + to_owed_minor = total_minor", name="all_given"
+        ),
         CheckConstraint("total_minor > 0", name="positive"),
         Index(None, "owner_id", "issued_at", "id"),
     )
@@ -388,6 +403,7 @@ class Payment(Base):
     updated_at: Mapped[datetime]
     ask_due_at: Mapped[datetime | None] = mapped_column(comment="when the provider is to be called or asked (again)")
     asked: Mapped[int] = mapped_column(default=0, comment="calls without a certain answer since the last one")
+    tried_at: Mapped[datetime | None] = mapped_column(comment="when the provider was last told, or may have been, to hold")
 
     __table_args__ = (
         one_of("purpose", "order", "invoice", "top_up"),
@@ -458,6 +474,7 @@ class Order(Base):
     owner_id: Mapped[UUID] = mapped_column(ForeignKey(Account.owner_id))
     restore_id: Mapped[UUID | None]
     state: Mapped[str]
+    tries: Mapped[int] = mapped_column(Integer, comment="how often it was placed: once, and after each failure that was retried")
     promotional_minor: Mapped[int] = mapped_column(comment="set aside from promotional balance")
     balance_minor: Mapped[int] = mapped_column(comment="set aside from balance")
     debt_minor: Mapped[int] = mapped_column(comment="carried sums that the card pays on top")
@@ -507,16 +524,36 @@ class Instance(Base):
     plan: Mapped[str]
     anchor_at: Mapped[datetime]
     months: Mapped[int] = mapped_column(Integer, comment="begun so far")
-    period_start: Mapped[datetime]
+    period_start: Mapped[datetime] = mapped_column(comment="of the month that is paid")
     period_end: Mapped[datetime]
-    price_version: Mapped[str] = mapped_column(comment="by which the month is priced")
-    monthly_minor: Mapped[int]
-    prepaid_invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey(Invoice.id))
+    price_version: Mapped[str] = mapped_column(comment="by which that month is priced")
     restored_bytes: Mapped[int] = mapped_column(comment="traffic of the first month that the order has paid")
     returned_at: Mapped[datetime | None]
-    settled: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (Index(None, "owner_id", "anchor_at", "id"),)
+
+
+class InstanceMonth(Base):
+    """A month of an instance that was paid, or is to be, in advance."""
+
+    __tablename__ = "instance_months"
+
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey(Instance.id), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime]
+    price_version: Mapped[str]
+    monthly_minor: Mapped[int]
+    invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey(Invoice.id), comment="null: its price came to nothing")
+
+
+class ReturnedInstance(Base):
+    """An instance that is gone, as heard; perhaps before it was heard that it was paid."""
+
+    __tablename__ = "returned_instances"
+
+    instance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID]
+    returned_at: Mapped[datetime]
 
 
 class InstanceSample(Base):

@@ -1,6 +1,5 @@
 """What billing must be told."""
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -26,11 +25,7 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="BILLING_")
 
     price_book: Path = PACKAGED_PRICE_BOOK
-    """Loaded at start: versions it does not know yet are added, known ones must be the same."""
-    storage_provider: str = "local"
-    storage_region: str = "local"
-    """Where the object store is, so that backup storage has a price."""
-
+    """Prices, where backup storage is, the spend limit nobody chose, tax rates. Loaded at start when it has changed."""
     provider: Literal["sandbox", "stripe"] = "sandbox"
     provider_deadline_seconds: PositiveFloat = 10.0
     """For a whole call to the payment provider; after that its outcome is unknown and is asked for."""
@@ -44,10 +39,6 @@ class Settings(ServiceSettings):
 
     quote_key: SecretStr
     """Seed of the Ed25519 key that signs quotes: 32 bytes in hexadecimal."""
-    default_spend_limit_minor: PositiveInt = 1000
-    """A month's backup storage above the allowance, for an owner with a payment method who has set no limit."""
-    tax_rates: dict[str, Decimal] = {}
-    """By country (ISO 3166-1 alpha-2); empty means that no tax is charged."""
     seller: Seller = Seller()
 
     @model_validator(mode="after")
@@ -57,8 +48,3 @@ class Settings(ServiceSettings):
         if missing:
             raise ValueError(f"with the payment provider {self.provider}, set {', '.join(missing)}")
         return self
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Provider and region whose price backup storage has."""
-        return self.storage_provider, self.storage_region

@@ -13,10 +13,13 @@ Minor = Field(ge=0, description="In minor units of the currency.")
 
 
 class _PaymentEvent(Event):
-    """``quote_id`` and ``restore_id`` are null for what no quote or restore asked for, such as a renewal."""
+    """``quote_id`` and ``restore_id`` are null for what no quote or restore asked for, such as a renewal.
+
+    ``payment_id`` is null where balance alone was enough, or no card could be asked.
+    """
 
     owner_id: UUID
-    payment_id: UUID
+    payment_id: UUID | None
     quote_id: UUID | None
     restore_id: UUID | None
     amount_minor: int = Minor

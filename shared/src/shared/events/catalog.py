@@ -24,6 +24,7 @@ class BackupRegistered(Event):
     """A backup task exists, made by its owner or found in the store."""
 
     name: ClassVar[str] = "catalog.backup.registered.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("billing",)
 
     owner_id: UUID
     backup_id: UUID
@@ -51,6 +52,7 @@ class StorageMeasured(Event):
     """How many bytes a backup holds in the store, as listed at one instant; an absolute level, not a change."""
 
     name: ClassVar[str] = "catalog.storage.measured.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("billing",)
 
     owner_id: UUID
     backup_id: UUID

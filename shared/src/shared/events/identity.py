@@ -11,7 +11,7 @@ class OwnerRegistered(Event):
     """An owner exists from now on and may sign in."""
 
     name: ClassVar[str] = "identity.owner.registered.v1"
-    consumers: ClassVar[tuple[str, ...]] = ("catalog",)
+    consumers: ClassVar[tuple[str, ...]] = ("catalog", "billing")
 
     owner_id: UUID
     did: str

@@ -1,6 +1,6 @@
 """What an instance used: traffic from a counter that restarts, and storage above what its plan includes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -63,8 +63,8 @@ def storage_above(
     end: datetime,
     included_bytes: int,
     tiers: Sequence[Tier],
-) -> Fraction:
-    """What storage above the included at each instant costs from ``start`` to ``end``, exactly, in minor units.
+) -> dict[int, int]:
+    """Byte-seconds above the included at each instant from ``start`` to ``end``, by tier.
 
     Before the first reading there is none. Instants lie in the second they began in, as for backup storage.
 
@@ -80,6 +80,11 @@ def storage_above(
         since = _hold(held, level, since, second_of(count.measured_at), included_bytes, tiers)
         level = count.disk_bytes
     _hold(held, level, since, second_of(end), included_bytes, tiers)
+    return held
+
+
+def storage_charge(held: Mapping[int, int], tiers: Sequence[Tier]) -> Fraction:
+    """What byte-seconds by tier cost, exactly, in minor units."""
     return sum((storage_minor(held[index], tiers[index].per_gb_month) for index in held), Fraction(0))
 
 

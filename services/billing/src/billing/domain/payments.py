@@ -94,6 +94,7 @@ class FailureCode(StrEnum):
     AMOUNT_REFUSED = "amount_refused"
     PROCESSING_ERROR = "processing_error"
     UNANSWERED = "unanswered"
+    HOLD_EXPIRED = "hold_expired"
 
 
 REASONS = MappingProxyType(
@@ -113,6 +114,7 @@ REASONS = MappingProxyType(
         FailureCode.AMOUNT_REFUSED: "The payment provider does not take this amount or currency.",
         FailureCode.PROCESSING_ERROR: "The bank could not handle the payment. Try again in a while.",
         FailureCode.UNANSWERED: "The payment provider did not answer, and knows of no such payment. Try again.",
+        FailureCode.HOLD_EXPIRED: "The bank let the held amount go before it was taken. Pay again.",
     }
 )
 """What an owner is told for each code, and what to do next."""

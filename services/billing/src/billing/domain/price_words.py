@@ -58,7 +58,7 @@ def _tiers(tiers: Sequence[Tier], currency: str, unit: str) -> str:
 def _plan(plan: Plan, currency: str) -> str:
     return (
         f"An instance of the plan {plan.name} costs {money(plan.monthly_minor, currency)} a month, paid in advance, "
-        f"with {size(plan.included_traffic_bytes)} of traffic and {size(plan.included_storage_bytes)} of storage included."
+        f"with {size(plan.included_traffic_bytes)} of traffic and {size(plan.included_storage_bytes)} of storage."
     )
 
 

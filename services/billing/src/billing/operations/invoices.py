@@ -126,7 +126,7 @@ async def finalise(
 
     Args:
         tax_rate: As an order's quote promised it; else what the owner's country has by now.
-        held: What an order has set aside and its card has paid; what is missing is taken as for any invoice.
+        held: What an order has set aside, and its card has paid; while the card is being asked, nothing else pays.
     """
     if tax_rate == "of_country":
         tax_rate = await tax_rate_of(session, account)
@@ -145,7 +145,8 @@ async def finalise(
     publish(session, _finalised(invoice, now))
     if held is not None:
         await settling.pay_from_order(session, account, invoice, held, now)
-    if invoice.open_minor and await settling.pay_from_balances(session, account, invoice, now):
+    is_card_asked = held is not None and held.card_minor > 0
+    if invoice.open_minor and not is_card_asked and await settling.pay_from_balances(session, account, invoice, now):
         invoice.charge_due_at = now
     notices.issued(session, invoice, now)
 

@@ -46,28 +46,19 @@ async def pay_from_balances(session: AsyncSession, account: Account, invoice: In
 async def pay_from_order(
     session: AsyncSession, account: Account, invoice: Invoice, held: Allocation, now: datetime
 ) -> None:
-    """Take what was set aside for an order and what its card has paid; carried sums it paid go to the balance.
+    """Take what was set aside for an order; what its card is to pay stays owed until `pay_by_card`.
 
     Raises:
-        ValueError: If that is more than the invoice.
+        ValueError: If that is more than the invoice, or does not add up to it with the card.
     """
-    card = held.card_minor - held.debt_minor
     set_aside = held.promotional_minor + held.balance_minor
-    if set_aside + card > invoice.open_minor:
-        raise ValueError(f"{set_aside} set aside and {card} by card are more than the {invoice.open_minor} to pay")
-    movement = movements.pay(
-        source(invoice),
-        "paid_from_order",
-        str(invoice.number),
-        held=set_aside,
-        card=held.card_minor,
-        debt=held.debt_minor,
-    )
+    card = held.card_minor - held.debt_minor
+    if set_aside > invoice.open_minor or (card and set_aside + card != invoice.open_minor):
+        raise ValueError(f"{set_aside} set aside and {card} by card are not the {invoice.open_minor} to pay")
+    movement = movements.pay(source(invoice), "paid_from_order", str(invoice.number), held=set_aside)
     if await ledger.post(session, account.owner_id, invoice.currency, movement, now):
-        account.balance_minor += held.debt_minor
         invoice.promotional_minor += held.promotional_minor
         invoice.balance_minor += held.balance_minor
-        invoice.card_minor += card
     await settle(session, account, invoice, now)
 
 

@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
 from billing.domain.invoices import OWED, InvoiceState, InvoiceTrigger, next_state
-from billing.domain.orders import OrderState
 from billing.domain.payments import PaymentState, RefundState
-from billing.models import Account, CreditNote, Invoice, InvoiceLine, InvoiceMove, NumberSeries, Order, Payment, Refund
+from billing.models import Account, CreditNote, Invoice, InvoiceLine, InvoiceMove, NumberSeries, Order, Payment, PaymentMethod, Refund
 
 NUMBERS_LOCK = "billing numbers"
 OVER = (PaymentState.FAILED, PaymentState.VOIDED, PaymentState.EXPIRED)
@@ -99,8 +98,10 @@ async def debt_under_way(session: AsyncSession, owner_id: UUID) -> int:
         .join(Invoice, Invoice.id == Payment.invoice_id)
         .where(Payment.owner_id == owner_id, Payment.purpose == "invoice", under_way())
     )
-    by_orders = select(func.coalesce(func.sum(Order.debt_minor), 0)).where(
-        Order.owner_id == owner_id, Order.state.in_((OrderState.PLACED, OrderState.HELD))
+    by_orders = (
+        select(func.coalesce(func.sum(Order.debt_minor), 0))
+        .join(Payment, Payment.id == Order.payment_id)
+        .where(Order.owner_id == owner_id, under_way(), Payment.state != PaymentState.VOIDING, ~Payment.void_wanted)
     )
     row = (await session.execute(select(by_invoices.scalar_subquery(), by_orders.scalar_subquery()))).one()
     return int(row[0]) + int(row[1])
@@ -122,6 +123,13 @@ async def claim_charge(session: AsyncSession, now: datetime, owner_id: UUID | No
     """The invoice whose charge is longest due, as `claim_draft`; those whose card is being charged wait for that."""
     busy = exists().where(Payment.invoice_id == Invoice.id, under_way())
     return await _claim(session, and_(Invoice.charge_due_at <= now, ~busy), Invoice.charge_due_at, owner_id)
+
+
+async def find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod | None:
+    """The owner's payment method of that id, or the default one; None when there is none that was not removed."""
+    query = select(PaymentMethod).where(PaymentMethod.owner_id == owner_id, PaymentMethod.removed_at.is_(None))
+    wanted = PaymentMethod.is_default if method_id is None else PaymentMethod.id == method_id
+    return await session.scalar(query.where(wanted))
 
 
 async def refundable(session: AsyncSession, invoice_id: UUID) -> Sequence[tuple[Payment, int]]:
