@@ -1,0 +1,69 @@
+"""Events come in here."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing.operations import accounts, instances, metering, orders
+from billing.queries import metering as queries
+from shared.errors import Kind, ServiceError
+from shared.events.catalog import BackupRegistered, StorageMeasured
+from shared.events.identity import OwnerRegistered
+from shared.events.provisioning import InstanceReturned, InstanceUsageMeasured
+from shared.events.restore import CaptureWanted, PaymentWanted, VoidWanted
+from shared.inbox import Subscription
+
+REFUSED = frozenset({Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.GONE})
+"""Failures of placing an order that asking again would not change."""
+
+
+async def open_account(session: AsyncSession, event: OwnerRegistered) -> None:
+    await accounts.lock(session, event.owner_id, datetime.now(UTC))
+
+
+async def name_backup(session: AsyncSession, event: BackupRegistered) -> None:
+    await queries.name_backup(session, event.owner_id, event.backup_id, event.terminus_id, event.backup_name)
+
+
+async def meter_storage(session: AsyncSession, events: list[StorageMeasured]) -> None:
+    await metering.take_in(session, events, datetime.now(UTC))
+
+
+async def meter_instances(session: AsyncSession, events: list[InstanceUsageMeasured]) -> None:
+    await instances.take_in(session, events, datetime.now(UTC))
+
+
+async def settle_instance(session: AsyncSession, event: InstanceReturned) -> None:
+    await instances.settle(session, event.owner_id, event.instance_id, event.returned_at, datetime.now(UTC))
+
+
+async def place_order(session: AsyncSession, event: PaymentWanted) -> None:
+    """An order that cannot be placed is answered by event, so that nobody waits for it."""
+    now = datetime.now(UTC)
+    try:
+        async with session.begin_nested():
+            await orders.place(session, event.owner_id, event.quote_id, event.payment_method_id, now)
+    except ServiceError as error:
+        if error.kind not in REFUSED:
+            raise
+        await orders.refuse(session, event, error.code, error.detail, now)
+
+
+async def fulfil_order(session: AsyncSession, event: CaptureWanted) -> None:
+    await orders.fulfil(session, event, datetime.now(UTC))
+
+
+async def void_order(session: AsyncSession, event: VoidWanted) -> None:
+    await orders.void(session, event.owner_id, event.quote_id, datetime.now(UTC))
+
+
+SUBSCRIPTIONS = (
+    Subscription(OwnerRegistered, open_account),
+    Subscription(BackupRegistered, name_backup),
+    Subscription(StorageMeasured, meter_storage, batched=True, group="metering"),
+    Subscription(InstanceUsageMeasured, meter_instances, batched=True, group="metering"),
+    Subscription(InstanceReturned, settle_instance),
+    Subscription(PaymentWanted, place_order),
+    Subscription(CaptureWanted, fulfil_order),
+    Subscription(VoidWanted, void_order),
+)

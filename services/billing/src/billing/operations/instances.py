@@ -1,0 +1,54 @@
+"""What is heard of instances: their counters, and that they are gone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing.models import Instance, InstanceSample, ReturnedInstance
+from billing.operations import accounts, periods
+from shared.events.provisioning import InstanceUsageMeasured
+
+
+async def take_in(session: AsyncSession, events: Sequence[InstanceUsageMeasured], now: datetime) -> None:
+    """Store readings, each once; one that belongs to a closed month corrects it."""
+    rows = {
+        (event.instance_id, event.measured_at): {
+            "instance_id": event.instance_id,
+            "measured_at": event.measured_at,
+            "owner_id": event.owner_id,
+            "traffic_bytes": event.traffic_bytes,
+            "disk_bytes": event.disk_bytes,
+        }
+        for event in events
+    }
+    made = (
+        insert(InstanceSample)
+        .values(list(rows.values()))
+        .on_conflict_do_nothing()
+        .returning(InstanceSample.instance_id, InstanceSample.measured_at)
+    )
+    earliest: dict[UUID, datetime] = {}
+    for instance_id, measured_at in await session.execute(made):
+        earliest[instance_id] = min(measured_at, earliest.get(instance_id, measured_at))
+    for instance_id, since in sorted(earliest.items()):
+        instance = await session.get(Instance, instance_id)
+        if instance is not None and since < (instance.returned_at or instance.period_start):
+            account = await accounts.lock(session, instance.owner_id, now)
+            await session.refresh(instance)
+            await periods.correct_counters(session, account, instance, since, now)
+
+
+async def settle(session: AsyncSession, owner_id: UUID, instance_id: UUID, returned_at: datetime, now: datetime) -> None:
+    """An instance is gone: bill what was used, give back what was paid ahead. Hearing it again changes nothing.
+
+    It is remembered also of an instance whose order is not known to be fulfilled: that word may still be on its way.
+    """
+    account = await accounts.lock(session, owner_id, now)
+    heard = insert(ReturnedInstance).values(instance_id=instance_id, owner_id=owner_id, returned_at=returned_at)
+    await session.execute(heard.on_conflict_do_nothing())
+    instance = await session.get(Instance, instance_id, populate_existing=True)
+    if instance is not None and instance.owner_id == owner_id and instance.returned_at is None:
+        await periods.settle(session, account, instance, returned_at, now)

@@ -1,0 +1,129 @@
+"""Lines of invoices in words that let an owner check the amount."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from uuid import UUID
+
+from billing.domain.counters import Count, storage_above, traffic_bytes
+from billing.domain.invoices import Line, LineKind
+from billing.domain.meter import Accrual, storage_lines
+from billing.domain.money import round_minor
+from billing.domain.months import seconds
+from billing.domain.prices import GB, HOURS_PER_MONTH, MINOR_PER_UNIT, PriceBook, Tier, Version, slices
+from billing.domain.proration import prorated
+from billing.models import Adjustment, Instance, InstanceMonth
+
+MONTH = timedelta(hours=HOURS_PER_MONTH)
+GB_MONTH = "GB-months of 730 h"
+GB_MONTH_BYTE_SECONDS = GB * HOURS_PER_MONTH * 3600
+
+
+def units(amount_minor: int) -> str:
+    """Minor units as a decimal number of units: 1999 is 19.99."""
+    return str((Decimal(amount_minor) / 100).quantize(Decimal("0.01")))
+
+
+def decimal(value: Fraction, places: int = 6) -> str:
+    """A number to be read, without trailing noughts."""
+    # Decimal divides at 28 digits by default, which is more than is shown.
+    shown = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    text = format(shown, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def gb_months(byte_seconds: int) -> str:
+    return decimal(Fraction(byte_seconds, GB_MONTH_BYTE_SECONDS))
+
+
+def span(start: datetime, end: datetime) -> str:
+    """A period to be read; its end is when the next begins."""
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+
+
+def for_storage(accrual: Accrual, start: datetime, end: datetime, book: PriceBook) -> list[Line]:
+    """Backup storage above the allowance: a line per tier and version of prices; what comes to nothing has none."""
+    return [
+        Line(
+            kind=LineKind.BACKUP_STORAGE,
+            description=f"Backup storage above the free allowance, {span(start, end)}",
+            quantity=gb_months(each.byte_seconds),
+            unit=GB_MONTH,
+            unit_price=format(each.per_gb_month, "f"),
+            amount_minor=each.amount_minor,
+        )
+        for each in storage_lines(accrual, book, book.place)
+        if each.amount_minor
+    ]
+
+
+def for_month(instance: Instance, start: datetime, end: datetime, monthly_minor: int) -> Line:
+    """An instance's month, paid in advance."""
+    return Line(
+        kind=LineKind.INSTANCE,
+        description=f"Instance {instance.name} ({instance.provider} {instance.region}, {instance.plan}), {span(start, end)}",
+        quantity="1",
+        unit="month",
+        unit_price=units(monthly_minor),
+        amount_minor=monthly_minor,
+        instance_id=instance.id,
+    )
+
+
+def for_counters(
+    instance: Instance, paid: InstanceMonth, version: Version, before: Count | None, counts: Sequence[Count], end: datetime
+) -> list[Line]:
+    """An instance's traffic and cloud storage from a month's start until ``end``, above what its plan includes, by tier.
+
+    In its first month the order has paid what the restore brought in.
+    """
+    region = version.region((instance.provider, instance.region))
+    plan = region.plans[instance.plan]
+    restored = instance.restored_bytes if paid.started_at == instance.anchor_at else 0
+    used = traffic_bytes(before, counts)
+    included = max(plan.included_traffic_bytes, restored)
+    held = storage_above(before, counts, paid.started_at, end, plan.included_storage_bytes, region.cloud_storage)
+    traffic = f"Traffic of {instance.name} above the {decimal(Fraction(included, GB))} GB that are included or paid"
+    storage = f"Cloud storage of {instance.name} above {decimal(Fraction(plan.included_storage_bytes, GB))} GB included"
+    period = span(paid.started_at, end)
+    found = [
+        _counted(LineKind.TRAFFIC, f"{traffic}, {period}", "GB", Fraction(size, GB), region.traffic[tier], instance.id)
+        for tier, size in (slices(region.traffic, included, used) if used > included else ())
+    ]
+    for tier, byte_seconds in sorted(held.items()):
+        quantity = Fraction(byte_seconds, GB_MONTH_BYTE_SECONDS)
+        price = region.cloud_storage[tier]
+        found.append(_counted(LineKind.CLOUD_STORAGE, f"{storage}, {period}", GB_MONTH, quantity, price, instance.id))
+    return [line for line in found if line.amount_minor]
+
+
+def unused(paid: InstanceMonth, end: datetime) -> int:
+    """What of a month's price was paid for the time after an instant, in minor units."""
+    whole = seconds(paid.started_at, paid.ended_at)
+    return round_minor(prorated(paid.monthly_minor, min(whole, seconds(end, paid.ended_at)), whole))
+
+
+def _counted(kind: LineKind, what: str, unit: str, quantity: Fraction, tier: Tier, instance_id: UUID) -> Line:
+    return Line(
+        kind=kind,
+        description=what,
+        quantity=decimal(quantity),
+        unit=unit,
+        unit_price=format(tier.per_gb_month, "f"),
+        amount_minor=round_minor(quantity * Fraction(tier.per_gb_month) * MINOR_PER_UNIT),
+        instance_id=instance_id,
+    )
+
+
+def for_adjustment(adjustment: Adjustment) -> Line:
+    """A correction of what an earlier invoice said."""
+    period = span(adjustment.period_started_at, adjustment.period_ended_at)
+    return Line(
+        kind=LineKind.ADJUSTMENT,
+        description=f"Measurements that arrived after the invoice for {period}",
+        quantity="1",
+        unit="correction",
+        unit_price=units(adjustment.amount_minor),
+        amount_minor=adjustment.amount_minor,
+    )

@@ -1,0 +1,389 @@
+"""Orders: a quote confirmed, its money set aside, and then taken or let go."""
+
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing.domain import ledger as movements
+from billing.domain.invoices import LEAST_CHARGE_MINOR, Allocation, InvoiceKind, Line, LineKind, allocate, tax_on
+from billing.domain.money import round_minor
+from billing.domain.months import month, seconds
+from billing.domain.orders import HOLD_LIFE, IllegalTransition, OrderState, OrderTrigger, next_state
+from billing.domain.proration import prorated
+from billing.errors import (
+    OrderFinal,
+    OrderNotFound,
+    PaymentMethodNeeded,
+    PaymentMethodNotFound,
+    QuoteConfirmed,
+    QuoteExpired,
+)
+from billing.models import (
+    Account,
+    Instance,
+    InstanceMonth,
+    Invoice,
+    Order,
+    OrderMove,
+    Payment,
+    PaymentMethod,
+    Quote,
+    ReturnedInstance,
+)
+from billing.operations import accounts, invoices, ledger, lines, payments, periods, quotes
+from billing.queries import orders as queries
+from shared.db import Database
+from shared.errors import ServiceUnavailable
+from shared.events.billing import PaymentAuthorised, PaymentFailed, PaymentVoided
+from shared.events.restore import CaptureWanted, PaymentWanted
+from shared.outbox import publish
+
+BATCH = 20
+
+
+async def place(session: AsyncSession, owner_id: UUID, quote_id: UUID, method_id: UUID | None, now: datetime) -> Order:
+    """Confirm a quote: balance is set aside and the card is to be asked for the rest. Confirming again changes nothing.
+
+    Args:
+        method_id: Which card; None for the default one, or for none when the balance is enough.
+
+    Raises:
+        QuoteNotFound: If the owner has no such quote.
+        QuoteExpired: If its time is over; prices may have changed since.
+        QuoteConfirmed: If it was confirmed with another card, which is being asked or has paid.
+        PaymentMethodNotFound: If the owner has no such card.
+        PaymentMethodNeeded: If the balance is not enough and there is no card.
+    """
+    account = await accounts.lock(session, owner_id, now)
+    quote = await quotes.find(session, owner_id, quote_id)
+    order = await queries.find_for_update(session, quote_id)
+    if order is not None and order.state != OrderState.FAILED:
+        await _require_same_method(session, order, method_id)
+        return order
+    if now >= quote.expires_at:
+        raise QuoteExpired("This quote has expired: prices may be others now. Ask for a new one; nothing was charged.")
+    wanted = allocate(quote.total_minor, account.promotional_minor, account.balance_minor)
+    method = await _find_method(session, owner_id, method_id) if wanted.card_minor else None
+    order = _written(session, order, quote, wanted, now)
+    await session.flush()
+    await _set_aside(session, account, order, now)
+    if method is None:
+        _move(session, order, OrderTrigger.HOLD, now)
+        publish(session, PaymentAuthorised(**_about(order, quote.total_minor, quote.currency, now)))
+        return order
+    payment = await payments.ask(
+        session, account, purpose="order", method=method, amount_minor=wanted.card_minor,
+        description=f"Order of {quote.terms['instance_name']}", order_id=order.id, now=now,
+    )  # fmt: skip
+    order.payment_id = payment.id
+    return order
+
+
+async def refuse(session: AsyncSession, event: PaymentWanted, code: str, reason: str, now: datetime) -> None:
+    """An order that was asked for by event could not be placed: whoever asked is told."""
+    account = await accounts.lock(session, event.owner_id, now)
+    publish(
+        session,
+        PaymentFailed(
+            owner_id=event.owner_id, payment_id=None, quote_id=event.quote_id, restore_id=event.restore_id,
+            amount_minor=0, currency=account.currency, occurred_at=now, code=code, reason=reason,
+        ),
+    )  # fmt: skip
+
+
+async def cancel(session: AsyncSession, owner_id: UUID, order_id: UUID, now: datetime) -> Order:
+    """Let go of what an order holds; one that is released stays so.
+
+    Raises:
+        OrderNotFound: If the owner has no such order.
+        OrderFinal: If it was fulfilled.
+    """
+    account = await accounts.lock(session, owner_id, now)
+    order = await queries.find_for_update(session, order_id)
+    if order is None or order.owner_id != owner_id:
+        raise OrderNotFound("You have no order of that id.")
+    if order.state == OrderState.FULFILLED:
+        raise OrderFinal("This order was fulfilled and cannot be cancelled. Return the instance instead.")
+    if order.state != OrderState.RELEASED:
+        await _release(session, account, order, "cancelled", "The order was cancelled.", now)
+    return order
+
+
+async def release_due(database: Database, now: datetime) -> int:
+    """Let go of what nobody took in a day."""
+    async with database.reading() as session:
+        due = await queries.due(session, now, BATCH)
+    for owner_id, order_id in due:
+        async with database.transaction() as session:
+            account = await accounts.lock(session, owner_id, now)
+            order = await queries.find_for_update(session, order_id)
+            if order is not None and order.due_at is not None and order.due_at <= now:
+                await _release(session, account, order, "order_expired", "The order was not fulfilled within a day.", now)
+    return len(due)
+
+
+async def fulfil(session: AsyncSession, event: CaptureWanted, now: datetime) -> None:
+    """What was ordered is there (or was, until its owner gave up): it is invoiced, and what is held pays for it.
+
+    Raises:
+        OrderNotFound: If there is no such order (yet).
+        ServiceUnavailable: If it is not known yet whether the card holds the money.
+    """
+    account = await accounts.lock(session, event.owner_id, now)
+    order = await queries.find_for_update(session, event.quote_id)
+    if order is None or order.owner_id != event.owner_id:
+        raise OrderNotFound("There is no order for this quote.")
+    if order.state == OrderState.FULFILLED:
+        return
+    if order.state == OrderState.PLACED:
+        raise ServiceUnavailable("It is not known yet whether the card holds the money for this order.")
+    held = order.state == OrderState.HELD
+    quote = await session.get_one(Quote, order.id)
+    order.instance_id, order.started_at = event.instance_id, event.started_at.replace(microsecond=0)
+    order.ended_at = event.ended_at
+    due, end = _due(quote.terms, event, order.started_at)
+    _move(session, order, OrderTrigger.FULFIL, now)
+    invoice = await invoices.draft(session, account, InvoiceKind.ORDER, due, order.started_at, end, now, now)
+    await session.flush()
+    order.invoice_id = None if invoice is None else invoice.id
+    if event.ended_at is None:
+        await _begin_instance(session, account, order, quote, invoice)
+    rate = None if quote.terms["tax_rate"] is None else Decimal(quote.terms["tax_rate"])
+    if held:
+        await _take(session, account, order, invoice, rate, now)
+    elif invoice is not None:
+        await invoices.finalise(session, account, invoice, now, tax_rate=rate)
+    returned = await session.get(ReturnedInstance, event.instance_id)
+    if returned is not None and event.ended_at is None:
+        instance = await session.get_one(Instance, event.instance_id)
+        await periods.settle(session, account, instance, returned.returned_at, now)
+
+
+async def void(session: AsyncSession, owner_id: UUID, quote_id: UUID, now: datetime) -> None:
+    """Nothing usable came of an order: let go of what it holds.
+
+    Raises:
+        OrderNotFound: If there is no such order (yet).
+    """
+    account = await accounts.lock(session, owner_id, now)
+    order = await queries.find_for_update(session, quote_id)
+    if order is None or order.owner_id != owner_id:
+        raise OrderNotFound("There is no order for this quote.")
+    if order.state not in (OrderState.RELEASED, OrderState.FULFILLED):
+        await _release(session, account, order, "void", "Nothing usable came of it; what was held is released.", now)
+
+
+async def on_held(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:
+    """The card holds the money."""
+    order = await _order_of(session, payment)
+    if order.state == OrderState.PLACED:
+        _move(session, order, OrderTrigger.HOLD, now)
+    elif order.state == OrderState.RELEASED:
+        await payments.release(session, payment, now)
+
+
+async def on_failed(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:
+    """The card does not hold the money, or no longer does; what was delivered is invoiced instead."""
+    order = await _order_of(session, payment)
+    if order.payment_id != payment.id:
+        return
+    if order.state in (OrderState.PLACED, OrderState.HELD):
+        await _give_back(session, account, order, now)
+        order.code, order.reason = payment.code, "The card was not charged. Use another card, or add to your balance."
+        _move(session, order, OrderTrigger.FAIL, now)
+    elif order.state == OrderState.FULFILLED and order.invoice_id is not None:
+        invoice = await session.get_one(Invoice, order.invoice_id)
+        invoice.charge_due_at = now
+
+
+async def on_taken(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:
+    """The card paid."""
+    await invoices.on_paid(session, account, payment, now)
+
+
+async def on_let_go(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:
+    """The card is free again; the order said so before it was asked."""
+
+
+async def _find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod:
+    method = await queries.find_method(session, owner_id, method_id)
+    if method is None and method_id is not None:
+        raise PaymentMethodNotFound("You have no payment method of that id.")
+    if method is None:
+        raise PaymentMethodNeeded("Add a payment method first (`space payment-method add`), or pay into your balance.")
+    return method
+
+
+async def _require_same_method(session: AsyncSession, order: Order, method_id: UUID | None) -> None:
+    payment = await session.get(Payment, order.payment_id) if order.payment_id else None
+    if method_id is not None and payment is not None and payment.method_id != method_id:
+        raise QuoteConfirmed("This quote was confirmed with another card. See GET /api/v1/orders.", order_id=str(order.id))
+
+
+def _written(session: AsyncSession, order: Order | None, quote: Quote, wanted: Allocation, now: datetime) -> Order:
+    """A new order, or one that failed and is tried again."""
+    if order is None:
+        order = Order(id=quote.id, owner_id=quote.owner_id, restore_id=quote.restore_id, created_at=now)
+        order.state = OrderState.PLACED
+        session.add(order)
+    else:
+        _move(session, order, OrderTrigger.RETRY, now)
+    order.promotional_minor, order.balance_minor = wanted.promotional_minor, wanted.balance_minor
+    order.debt_minor, order.card_minor = wanted.debt_minor, wanted.card_minor
+    order.payment_id = order.code = order.reason = None
+    order.tries = (order.tries or 0) + 1
+    order.due_at = now + HOLD_LIFE
+    return order
+
+
+async def _set_aside(session: AsyncSession, account: Account, order: Order, now: datetime) -> None:
+    movement = movements.set_aside(_source(order), order.promotional_minor, order.balance_minor)
+    if await ledger.post(session, account.owner_id, account.currency, movement, now):
+        account.promotional_minor -= order.promotional_minor
+        account.balance_minor -= order.balance_minor
+
+
+async def _give_back(
+    session: AsyncSession, account: Account, order: Order, now: datetime, *, promotional: int = 0, balance: int = 0
+) -> None:
+    """Free what was set aside, but for so much of it."""
+    back = order.promotional_minor - promotional, order.balance_minor - balance
+    movement = movements.give_back(_source(order), *back)
+    if await ledger.post(session, account.owner_id, account.currency, movement, now):
+        account.promotional_minor += back[0]
+        account.balance_minor += back[1]
+    order.promotional_minor, order.balance_minor = promotional, balance
+
+
+def _source(order: Order) -> str:
+    # An order that is tried again sets aside anew.
+    return f"order:{order.id}:{order.tries}"
+
+
+async def _release(session: AsyncSession, account: Account, order: Order, code: str, reason: str, now: datetime) -> None:
+    await _give_back(session, account, order, now)
+    order.code, order.reason = code, reason
+    _move(session, order, OrderTrigger.RELEASE, now)
+    payment = await session.get(Payment, order.payment_id, with_for_update=True) if order.payment_id else None
+    if payment is not None:
+        await payments.release(session, payment, now)
+    else:
+        publish(session, PaymentVoided(**_about(order, 0, account.currency, now)))
+
+
+async def _take(
+    session: AsyncSession, account: Account, order: Order, invoice: Invoice | None, rate: Decimal | None, now: datetime
+) -> None:
+    """Pay the order's invoice with what is held, and free what is not needed."""
+    total = 0 if invoice is None else invoice.net_minor + tax_on(invoice.net_minor, rate)
+    promotional = min(total, order.promotional_minor)
+    balance = min(total - promotional, order.balance_minor)
+    card = total - promotional - balance
+    payment = await session.get(Payment, order.payment_id, with_for_update=True) if order.payment_id else None
+    if payment is not None and card and card + order.debt_minor >= LEAST_CHARGE_MINOR:
+        payment.invoice_id = order.invoice_id
+        await payments.take(session, payment, min(card + order.debt_minor, payment.amount_minor), now)
+    elif payment is not None:
+        await payments.release(session, payment, now)
+    await _give_back(session, account, order, now, promotional=promotional, balance=balance)
+    if invoice is not None:
+        held = Allocation(promotional, balance, 0, 0)
+        await invoices.finalise(session, account, invoice, now, tax_rate=rate, held=held)
+
+
+async def _begin_instance(
+    session: AsyncSession, account: Account, order: Order, quote: Quote, invoice: Invoice | None
+) -> None:
+    """From now on it is paid by the month."""
+    terms = quote.terms
+    assert order.instance_id is not None
+    assert order.started_at is not None
+    end = month(order.started_at, 1)
+    session.add(
+        Instance(
+            id=order.instance_id,
+            owner_id=account.owner_id,
+            order_id=order.id,
+            name=terms["instance_name"],
+            provider=terms["provider"],
+            region=terms["region"],
+            plan=terms["plan"],
+            anchor_at=order.started_at,
+            months=1,
+            period_start=order.started_at,
+            period_end=end,
+            price_version=terms["price_version"],
+            restored_bytes=terms["restore_bytes"],
+        )
+    )
+    await session.flush()
+    session.add(
+        InstanceMonth(
+            instance_id=order.instance_id,
+            started_at=order.started_at,
+            ended_at=end,
+            price_version=terms["price_version"],
+            monthly_minor=terms["monthly_minor"],
+            invoice_id=None if invoice is None else invoice.id,
+        )
+    )
+    account.anchor_at = account.anchor_at or order.started_at
+    await session.flush()
+    account.close_due_at = await periods.next_close(session, account, order.started_at)
+
+
+def _due(terms: dict[str, Any], event: CaptureWanted, started_at: datetime) -> tuple[list[Line], datetime]:
+    """The lines of the quote, or of the use until the owner gave up; and until when they pay."""
+    end = month(started_at, 1)
+    if event.ended_at is None:
+        return [_line(line, event.instance_id) for line in terms["lines"]], end
+    whole = seconds(started_at, end)
+    part = min(max(seconds(started_at, event.ended_at), 0), whole)
+    amount = round_minor(prorated(terms["monthly_minor"], part, whole))
+    until = max(event.ended_at.replace(microsecond=0), started_at)
+    used = Line(
+        kind=LineKind.INSTANCE,
+        description=f"Instance {terms['instance_name']}, {lines.span(started_at, until)}, until you gave up the restore",
+        quantity=lines.decimal(Fraction(part, whole), 9),
+        unit="month",
+        unit_price=lines.units(terms["monthly_minor"]),
+        amount_minor=amount,
+        instance_id=event.instance_id,
+    )
+    return [used], until
+
+
+def _line(line: dict[str, Any], instance_id: UUID) -> Line:
+    return Line(**{**line, "kind": LineKind(line["kind"]), "instance_id": instance_id})
+
+
+async def _order_of(session: AsyncSession, payment: Payment) -> Order:
+    assert payment.order_id is not None
+    order = await queries.find_for_update(session, payment.order_id)
+    assert order is not None
+    return order
+
+
+def _move(session: AsyncSession, order: Order, trigger: OrderTrigger, now: datetime) -> None:
+    """Change the state of an order whose row is locked, by the table."""
+    source = OrderState(order.state)
+    try:
+        target = next_state(source, trigger)
+    except IllegalTransition as error:
+        raise OrderFinal(f"This order is {source}; that cannot be done with it any more.") from error
+    order.state = target
+    if target in (OrderState.FULFILLED, OrderState.RELEASED, OrderState.FAILED):
+        order.due_at = None
+    session.add(OrderMove(order_id=order.id, source=source, trigger=trigger, target=target, moved_at=now))
+
+
+def _about(order: Order, amount_minor: int, currency: str, now: datetime) -> dict[str, Any]:
+    """An event of an order that no card is needed for."""
+    return {
+        "owner_id": order.owner_id, "payment_id": None, "quote_id": order.id, "restore_id": order.restore_id,
+        "amount_minor": amount_minor, "currency": currency, "occurred_at": now,
+    }  # fmt: skip

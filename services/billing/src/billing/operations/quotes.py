@@ -1,0 +1,184 @@
+"""Says what an instance and a restore onto it cost, with every line, and stands by it for a day."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing import signing
+from billing.domain.invoices import Line, LineKind, allocate, tax_on, totals
+from billing.domain.meter import accrue
+from billing.domain.money import round_minor
+from billing.domain.orders import QUOTE_LIFE
+from billing.domain.prices import GB, MINOR_PER_UNIT, Plan, PriceBook, Region, Tier, Version, slices
+from billing.errors import PlaceUnknown, QuoteNotFound
+from billing.models import Account, Quote
+from billing.operations import accounts, lines, price_books
+from billing.queries import metering as metering_queries
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An instance, and how many bytes a restore would bring onto it."""
+
+    provider: str
+    region: str
+    plan: str
+    restore_bytes: int
+    instance_name: str
+    restore_id: UUID | None = None
+
+
+async def make(session: AsyncSession, owner_id: UUID, wanted: Wanted, seed: str, now: datetime) -> Quote:
+    """A signed quote.
+
+    Raises:
+        PlaceUnknown: If nothing is offered there under that name.
+    """
+    account = await accounts.lock(session, owner_id, now)
+    book = await price_books.current(session)
+    version = book.in_force(now)
+    region, plan = _find(version, wanted)
+    quote_id = uuid4()
+    charged = _lines(wanted, region, plan)
+    rate = tax_rate(book, account)
+    sums = totals(charged, rate)
+    change = book.next_change(now)
+    expires_at = min(now + QUOTE_LIFE, change) if change else now + QUOTE_LIFE
+    terms: dict[str, Any] = to_jsonable_python(
+        {
+            "quote_id": quote_id,
+            "owner_id": owner_id,
+            "issued_at": now,
+            "expires_at": expires_at,
+            "price_version": version.name,
+            "currency": version.currency,
+            **asdict(wanted),
+            "monthly_minor": plan.monthly_minor,
+            "lines": [asdict(line) for line in charged],
+            "tax_country": account.country if rate is not None else None,
+            "tax_rate": None if rate is None else str(rate),
+            "net_minor": sums.net_minor,
+            "tax_minor": sums.tax_minor,
+            "total_minor": sums.total_minor,
+            "applied": asdict(allocate(sums.total_minor, account.promotional_minor, account.balance_minor)),
+            "next_month": await _next_month(session, account, wanted, plan, book, version, now),
+            "if_given_up": _if_given_up(plan, version),
+        }
+    )
+    quote = Quote(
+        id=quote_id,
+        owner_id=owner_id,
+        restore_id=wanted.restore_id,
+        terms=terms,
+        token=signing.sign(seed, terms),
+        total_minor=sums.total_minor,
+        currency=version.currency,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    session.add(quote)
+    return quote
+
+
+async def find(session: AsyncSession, owner_id: UUID, quote_id: UUID) -> Quote:
+    """The owner's quote.
+
+    Raises:
+        QuoteNotFound: If there is none; another owner's is none too.
+    """
+    quote = await session.get(Quote, quote_id)
+    if quote is None or quote.owner_id != owner_id:
+        raise QuoteNotFound("You have no quote of that id. Ask for a new one with POST /api/v1/quotes.")
+    return quote
+
+
+def tax_rate(book: PriceBook, account: Account) -> Decimal | None:
+    """The tax an owner pays, as a decimal fraction; None where none is charged."""
+    return book.tax_rates.get(account.country) if account.country else None
+
+
+def _find(version: Version, wanted: Wanted) -> tuple[Region, Plan]:
+    region = version.regions.get((wanted.provider, wanted.region))
+    if region is None:
+        raise PlaceUnknown(
+            f"There are no prices for {wanted.provider} in {wanted.region}. GET /api/v1/price-book lists the places.",
+            places=sorted("/".join(place) for place in version.regions),
+        )
+    plan = region.plans.get(wanted.plan)
+    if plan is None:
+        raise PlaceUnknown(
+            f"There is no plan {wanted.plan} in {wanted.provider} {wanted.region}. GET /api/v1/price-book lists the plans.",
+            plans=sorted(region.plans),
+        )
+    return region, plan
+
+
+def _lines(wanted: Wanted, region: Region, plan: Plan) -> list[Line]:
+    place = f"{wanted.provider} {wanted.region}, {wanted.plan}"
+    first = Line(
+        kind=LineKind.INSTANCE,
+        description=f"Instance {wanted.instance_name} ({place}), first month",
+        quantity="1",
+        unit="month",
+        unit_price=lines.units(plan.monthly_minor),
+        amount_minor=plan.monthly_minor,
+    )
+    above = (
+        slices(region.traffic, plan.included_traffic_bytes, wanted.restore_bytes)
+        if wanted.restore_bytes > plan.included_traffic_bytes
+        else []
+    )
+    traffic = [_traffic(region.traffic[tier], size, plan) for tier, size in above]
+    return [line for line in (first, *traffic) if line.amount_minor]
+
+
+def _traffic(tier: Tier, size: int, plan: Plan) -> Line:
+    included = lines.decimal(Fraction(plan.included_traffic_bytes, GB))
+    return Line(
+        kind=LineKind.RESTORE_TRAFFIC,
+        description=f"Traffic of the restore above the {included} GB included",
+        quantity=lines.decimal(Fraction(size, GB)),
+        unit="GB",
+        unit_price=format(tier.per_gb_month, "f"),
+        amount_minor=round_minor(Fraction(size, GB) * Fraction(tier.per_gb_month) * MINOR_PER_UNIT),
+    )
+
+
+async def _next_month(
+    session: AsyncSession,
+    account: Account,
+    wanted: Wanted,
+    plan: Plan,
+    book: PriceBook,
+    version: Version,
+    now: datetime,
+) -> dict[str, Any]:
+    """What a month after the first will cost, if what is stored stays as it is."""
+    levels = (await metering_queries.find_levels(session, [account.owner_id])).get(account.owner_id, {})
+    month_end = now + lines.MONTH
+    # At the prices of today: what may come later is not known.
+    today = PriceBook((version,), book.place)
+    expected = [
+        Line(
+            LineKind.INSTANCE, f"Instance {wanted.instance_name}, a month", "1", "month",
+            lines.units(plan.monthly_minor), plan.monthly_minor,
+        ),
+        *lines.for_storage(accrue(levels, now, month_end, today, book.place), now, month_end, today),
+    ]  # fmt: skip
+    net = sum(line.amount_minor for line in expected)
+    total = net + tax_on(net, tax_rate(book, account))
+    return {"lines": [asdict(line) for line in expected if line.amount_minor], "total_minor": total}
+
+
+def _if_given_up(plan: Plan, version: Version) -> str:
+    price = lines.units(plan.monthly_minor)
+    return (
+        "If you give up the restore because the backup password is forgotten, you pay only for the time the instance "
+        f"ran: by the second, {price} {version.currency} for a whole month. The rest of what is held is released."
+    )
