@@ -55,7 +55,9 @@ async def pay_now(
         return None
     method = await queries.find_method(session, account.owner_id, method_id)
     if method is None and method_id is not None:
-        raise PaymentMethodNotFound("You have no such payment method. List them, or leave it out to use the default one.")
+        raise PaymentMethodNotFound(
+            "You have no such payment method. List them, or leave it out to use the default one."
+        )
     if method is None:
         raise PaymentMethodNeeded("There is no card to charge. Add a payment method first, or pay into your balance.")
     return await _ask(session, account, invoice, method, amount, now)

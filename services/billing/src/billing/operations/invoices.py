@@ -132,13 +132,13 @@ async def finalise(
         tax_rate = await tax_rate_of(session, account)
     lines = [_line(row) for row in await queries.lines_of(session, invoice.id)]
     owed = totals(lines, tax_rate)
+    invoice.number = await queries.next_number(session, "SP", now)
     invoice.net_minor, invoice.tax_minor, invoice.total_minor = owed.net_minor, owed.tax_minor, owed.total_minor
     invoice.tax_rate = None if tax_rate is None else str(tax_rate)
     invoice.tax_country = None if tax_rate is None else account.country
     invoice.billed_to = _details(account)
     invoice.finalise_due_at = None
     invoice.finalised_at = now
-    invoice.number = await queries.next_number(session, "SP", now)
     await queries.move(session, invoice, InvoiceTrigger.FINALISE, now)
     issue = movements.invoice(settling.source(invoice), owed.net_minor, owed.tax_minor, invoice.number)
     await ledger.post(session, account.owner_id, invoice.currency, issue, now)

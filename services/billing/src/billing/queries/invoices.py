@@ -12,7 +12,18 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from billing.domain.invoices import OWED, InvoiceState, InvoiceTrigger, next_state
 from billing.domain.payments import PaymentState, RefundState
-from billing.models import Account, CreditNote, Invoice, InvoiceLine, InvoiceMove, NumberSeries, Order, Payment, PaymentMethod, Refund
+from billing.models import (
+    Account,
+    CreditNote,
+    Invoice,
+    InvoiceLine,
+    InvoiceMove,
+    NumberSeries,
+    Order,
+    Payment,
+    PaymentMethod,
+    Refund,
+)
 
 NUMBERS_LOCK = "billing numbers"
 OVER = (PaymentState.FAILED, PaymentState.VOIDED, PaymentState.EXPIRED)
