@@ -113,10 +113,13 @@ def sealed(seal: Callable[..., Sealed]) -> Sealed:
 
 
 class Scripted:
-    """An HTTP address whose answers a test writes: (method, path under /api/v1) → a function of the body."""
+    """An HTTP address whose answers a test writes: (method, path under /api/v1) → a function of the body.
+
+    An answer of bytes is a PDF.
+    """
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]] = {}
+        self.answers: dict[tuple[str, str], Callable[[dict[str, Any]], tuple[int, dict[str, Any] | bytes]]] = {}
         self.requests: list[tuple[str, str, dict[str, Any], str | None]] = []
         scripted = self
 
@@ -129,13 +132,15 @@ class Scripted:
                 scripted.requests.append((self.command, path, sent, self.headers.get("Authorization")))
                 script = scripted.answers.get((self.command, path))
                 status, answer = script(sent) if script else (404, {"code": "not_scripted"})
-                body = json.dumps(answer).encode()
+                is_pdf = isinstance(answer, bytes)
+                body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
+                self.send_header("Content-Type", "application/pdf" if is_pdf else "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815
+            do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass

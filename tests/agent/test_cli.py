@@ -1,38 +1,14 @@
 """The command as a shell sees it: words, exit codes, JSON."""
 
-import fcntl
-import json
 import os
-import pty
-import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-
-def space(*arguments: str | bytes, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "agent", *arguments],
-        env={**os.environ, **env},
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-        timeout=60,
-    )
-
-
-def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    error = json.loads(done.stdout)["error"]
-    assert isinstance(error, dict)
-    assert error["exit_code"] == done.returncode
-    return error
+from tests.agent.shell import converse, error_of, space
 
 
 def test_help_names_the_commands_and_the_exit_codes() -> None:
@@ -265,37 +241,11 @@ source = PasswordSource()
 right = source.choose() if sys.argv[1] == "choose" else source.ask_until(lambda password: password == b"right")
 print("GOT", right)
 """
-
-
-def converse(mode: str, *lines: str) -> str:
-    """What a person sees who types these lines at the prompts, and the result."""
-    leader, follower = pty.openpty()
-
-    def take_terminal() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    with subprocess.Popen(
-        [sys.executable, "-c", ASK, mode],
-        stdin=follower, stdout=follower, stderr=follower, start_new_session=True, preexec_fn=take_terminal,
-    ):  # fmt: skip
-        os.close(follower)
-        seen = ""
-        for line in lines:
-            while not seen.rpartition("\n")[2].rstrip().endswith(":"):
-                seen += os.read(leader, 1000).decode()
-            seen += "\n"
-            os.write(leader, line.encode() + b"\n")
-        try:
-            while chunk := os.read(leader, 1000):
-                seen += chunk.decode()
-        except OSError:
-            pass
-    os.close(leader)
-    return seen
+ASK_IN_PYTHON = [sys.executable, "-c", ASK]
 
 
 def test_a_person_is_told_that_a_password_is_wrong_and_asked_again() -> None:
-    seen = converse("ask", "", "wrong", "right")
+    seen = converse([*ASK_IN_PYTHON, "ask"], "", "wrong", "right")
 
     assert "GOT b'right'" in seen
     assert seen.count("This password is wrong") == 1
@@ -304,7 +254,7 @@ def test_a_person_is_told_that_a_password_is_wrong_and_asked_again() -> None:
 
 
 def test_a_new_password_is_typed_twice_and_must_agree() -> None:
-    seen = converse("choose", "one", "two", "three", "three")
+    seen = converse([*ASK_IN_PYTHON, "choose"], "one", "two", "three", "three")
 
     assert "GOT b'three'" in seen
     assert seen.count("The two differ") == 1

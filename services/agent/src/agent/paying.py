@@ -14,8 +14,7 @@ from agent.money import money_text
 POLL_SECONDS = 1.0
 OPEN = frozenset({"finalised", "uncollectible"})
 TAKEN = frozenset({"captured"})
-NOT_OPEN = frozenset({"finalised", "uncollectible"})
-TAKEN = frozenset({"failed", "voided", "expired"})
+NOT_TAKEN = frozenset({"failed", "voided", "expired"})
 
 
 def find_invoice(client: Client, number_or_id: str) -> JsonObject:
