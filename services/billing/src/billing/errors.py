@@ -80,6 +80,13 @@ class PaymentMethodInUse(ServiceError):
     kind = Kind.CONFLICT
 
 
+class PaymentMethodLimit(ServiceError):
+    """There are as many payment methods as one owner may have."""
+
+    code = "payment_method_limit"
+    kind = Kind.CONFLICT
+
+
 class CardRefused(ServiceError):
     """The card cannot be used; ``reason`` says why."""
 

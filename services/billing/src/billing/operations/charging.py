@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from billing.domain.payments import PaymentState
+from billing.domain.payments import TERMINAL, PaymentState
 from billing.ports import Charge, ChargeRefused, ChargeWanted, PaymentProvider, Standing, Unanswered
 
 PATIENCE = timedelta(days=1)
@@ -42,7 +42,7 @@ class Turn:
 
 
 async def ask(provider: PaymentProvider, turn: Turn, now: datetime) -> Charge | None:
-    """How the payment stands with its provider after this turn; None when it stands nowhere and nothing will come of it.
+    """How the payment stands with its provider after this turn; None when nothing is there and nothing will come of it.
 
     Money is never held or taken in a second way: whatever was begun is asked about before it is done again, under the
     same ids.
@@ -72,7 +72,7 @@ def _stands_still(state: PaymentState, standing: Standing) -> bool:
 
 
 async def _do(provider: PaymentProvider, turn: Turn, reference: str | None) -> Charge | None:
-    """What the state calls for; None when the provider refused it, so that it has to be asked how the payment stands."""
+    """What the state calls for; None when the provider refused it: then it has to be asked how the payment stands."""
     try:
         if turn.state is PaymentState.AUTHORISING:
             return await provider.authorise(turn.wanted)
@@ -112,7 +112,7 @@ async def _unheard(provider: PaymentProvider, turn: Turn, now: datetime) -> Char
 
     Only when the last request is too old to arrive after all: a hold that nobody knows of would stay for days.
     """
-    if turn.state not in _BEGUN_BY_US and turn.reference is None:
+    if turn.state in TERMINAL:
         return None
     if turn.state is not PaymentState.AUTHORISING:
         log.error("the payment provider has forgotten a payment", payment_id=str(turn.payment_id))

@@ -1,4 +1,4 @@
-"""Money asked of a card: what is wanted is written down first; then the provider is called, and what it says recorded."""
+"""Money asked of a card: what is wanted is written down, then the provider is called, then what it says is recorded."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -148,10 +148,10 @@ async def release(session: AsyncSession, payment: Payment, now: datetime) -> Non
     if state is PaymentState.AUTHORISING:
         payment.void_wanted = True
         payment.capture_minor = None
-        payment.ask_due_at = now if payment.asked == 0 else payment.ask_due_at
+        payment.ask_due_at = now
         await session.flush()
         return
-    await _move(session, payment, PaymentTrigger.VOID, now, ask_due_at=now)
+    await _move(session, payment, PaymentTrigger.VOID, now, ask_due_at=now, void_wanted=True)
 
 
 async def work(database: Database, adapters: Adapters, now: datetime, payment_id: UUID | None = None) -> int:
@@ -160,9 +160,9 @@ async def work(database: Database, adapters: Adapters, now: datetime, payment_id
     Each payment goes on until nothing is due about it at once: a hold that is to be taken is taken in the same turn.
     It is safe to be called by several at once, and to die anywhere: what was begun is asked about later.
     """
-    turns = await _claim(database, now, payment_id)
+    turns = await _claim(database, adapters.provider.name, now, payment_id)
     done = await asyncio.gather(
-        *(_go_on(database, adapters.payments, turn, now) for turn in turns), return_exceptions=True
+        *(_go_on(database, adapters.provider, turn, now) for turn in turns), return_exceptions=True
     )
     # One that cannot be recorded does not keep the others from it.
     for failure in done:
@@ -184,8 +184,9 @@ async def apply(session: AsyncSession, payment: Payment, charge: Charge, now: da
         if charge.standing is not Standing.AUTHORISED:
             await apply(session, payment, charge, now)
     else:
-        values = {"code": _code(trigger, charge), "captured_minor": charge.captured_minor, "reference": charge.reference}
-        await _end(session, account, payment, trigger, now, **values)
+        code = _code(payment, trigger, charge)
+        known = {"captured_minor": charge.captured_minor, "reference": charge.reference}
+        await _end(session, account, payment, trigger, now, code=code, **known)
 
 
 async def measure_unknown(database: Database) -> None:
@@ -227,7 +228,7 @@ async def _hold(session: AsyncSession, account: Account, payment: Payment, charg
     if payment.void_wanted:
         await _move(session, payment, PaymentTrigger.VOID, now, ask_due_at=now)
         return
-    publish(session, PaymentAuthorised(**await _told(session, payment, payment.amount_minor, now)))
+    publish(session, PaymentAuthorised(**await _told(session, payment, now)))
     await _tell(session, account, payment, now)
     if payment.state == PaymentState.AUTHORISED and payment.capture_minor is not None:
         await take(session, payment, payment.capture_minor, now)
@@ -237,15 +238,14 @@ async def _end(
     session: AsyncSession, account: Account, payment: Payment, trigger: PaymentTrigger, now: datetime, **values: Any
 ) -> None:
     await _move(session, payment, trigger, now, **values)
-    match payment.state:
-        case PaymentState.CAPTURED:
-            publish(session, PaymentCaptured(**await _told(session, payment, payment.captured_minor, now)))
-        case PaymentState.VOIDED:
-            publish(session, PaymentVoided(**await _told(session, payment, payment.amount_minor, now)))
-        case _:
-            code = FailureCode(payment.code or FailureCode.PROCESSING_ERROR)
-            told = await _told(session, payment, payment.amount_minor, now)
-            publish(session, PaymentFailed(**told, code=code.value, reason=REASONS[code]))
+    told = await _told(session, payment, now)
+    if payment.state == PaymentState.CAPTURED:
+        publish(session, PaymentCaptured(**{**told, "amount_minor": payment.captured_minor}))
+    elif payment.void_wanted:
+        publish(session, PaymentVoided(**told))
+    else:
+        code = FailureCode(payment.code or FailureCode.PROCESSING_ERROR)
+        publish(session, PaymentFailed(**told, code=code.value, reason=REASONS[code]))
     await _tell(session, account, payment, now)
 
 
@@ -257,17 +257,19 @@ async def _tell(session: AsyncSession, account: Account, payment: Payment, now: 
     await session.flush()
 
 
-def _code(trigger: PaymentTrigger, charge: Charge) -> str | None:
-    if trigger is PaymentTrigger.EXPIRE:
-        return FailureCode.HOLD_EXPIRED
-    return (charge.code or FailureCode.PROCESSING_ERROR) if trigger is PaymentTrigger.FAIL else None
+def _code(payment: Payment, trigger: PaymentTrigger, charge: Charge) -> str | None:
+    if trigger is PaymentTrigger.FAIL:
+        return charge.code or FailureCode.PROCESSING_ERROR
+    # What is released without our wanting it is as little use as what has expired.
+    lost = trigger is PaymentTrigger.EXPIRE or (trigger is PaymentTrigger.RELEASE and not payment.void_wanted)
+    return FailureCode.HOLD_EXPIRED if lost else None
 
 
 def _nothing_new(payment: Payment, charge: Charge, now: datetime) -> None:
     """The provider's word moves nothing: ask again when that is to be expected, and mind what should not be."""
     state = PaymentState(payment.state)
     if state in UNCERTAIN:
-        payment.ask_due_at = now + _delay(payment.asked)
+        payment.ask_due_at = now + ask_again_after(payment.asked)
         return
     payment.asked = 0
     payment.ask_due_at = now + LOOK_AFTER if state is PaymentState.AUTHORISED else None
@@ -281,11 +283,12 @@ def _nothing_new(payment: Payment, charge: Charge, now: datetime) -> None:
         log.error("money was taken for a payment that is over", payment_id=str(payment.id), state=state)
 
 
-def _delay(asked: int) -> timedelta:
+def ask_again_after(asked: int) -> timedelta:
+    """How long to wait after so many turns (1 or more) without a certain answer."""
     return ASK_AGAIN[min(max(asked, 1), len(ASK_AGAIN)) - 1]
 
 
-async def _told(session: AsyncSession, payment: Payment, amount_minor: int, now: datetime) -> dict[str, Any]:
+async def _told(session: AsyncSession, payment: Payment, now: datetime) -> dict[str, Any]:
     """What all events about payments say."""
     order = await session.get(Order, payment.order_id) if payment.order_id else None
     return {
@@ -293,18 +296,18 @@ async def _told(session: AsyncSession, payment: Payment, amount_minor: int, now:
         "payment_id": payment.id,
         "quote_id": order.id if order else None,
         "restore_id": order.restore_id if order else None,
-        "amount_minor": amount_minor,
+        "amount_minor": payment.amount_minor,
         "currency": payment.currency,
         "occurred_at": now,
     }
 
 
-async def _claim(database: Database, now: datetime, payment_id: UUID | None) -> Sequence[Turn]:
+async def _claim(database: Database, provider: str, now: datetime, payment_id: UUID | None) -> Sequence[Turn]:
     """Due payments that nobody else has, ours until the lease ends: committed before the provider is called."""
     due = (
         select(Payment, PaymentMethod)
         .join(PaymentMethod, PaymentMethod.id == Payment.method_id)
-        .where(Payment.ask_due_at <= now)
+        .where(Payment.ask_due_at <= now, Payment.provider == provider)
         .order_by(Payment.ask_due_at)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True, of=Payment)
@@ -353,14 +356,14 @@ async def _go_on(database: Database, provider: PaymentProvider, turn: Turn | Non
             await _ask_later(database, turn, now)
             return
         await _record(database, turn, charge, now)
-        turn = next(iter(await _claim(database, now, turn.payment_id)), None)
+        turn = next(iter(await _claim(database, provider.name, now, turn.payment_id)), None)
 
 
 async def _ask_later(database: Database, turn: Turn, now: datetime) -> None:
     async with database.transaction() as session:
         # Not when a webhook, or somebody who wants it let go, has asked for another turn meanwhile.
         later = update(Payment).where(Payment.id == turn.payment_id, Payment.ask_due_at == now + LEASE)
-        await session.execute(later.values(ask_due_at=now + _delay(turn.asked + 1)))
+        await session.execute(later.values(ask_due_at=now + ask_again_after(turn.asked + 1)))
 
 
 async def _record(database: Database, turn: Turn, charge: Charge | None, now: datetime) -> None:
