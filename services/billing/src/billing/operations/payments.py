@@ -26,6 +26,7 @@ from billing.models import Account, Order, Payment, PaymentMethod, PaymentMove
 from billing.operations import accounts, charging
 from billing.operations.charging import PATIENCE, Turn
 from billing.ports import Charge, ChargeWanted, PaymentProvider, Standing, Unanswered
+from billing.queries.payments import UNCERTAIN
 from shared.db import Database
 from shared.events.billing import PaymentAuthorised, PaymentCaptured, PaymentFailed, PaymentVoided
 from shared.outbox import publish
@@ -37,7 +38,6 @@ ASK_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 900
 """After so many turns without a certain answer; the last one for ever."""
 LOOK_AFTER = timedelta(hours=1)
 """How often the provider is asked about what is held: its word that a hold has ended may be lost."""
-UNCERTAIN = (PaymentState.AUTHORISING, PaymentState.CAPTURING, PaymentState.VOIDING)
 
 _MEANING: Mapping[tuple[PaymentState, Standing], PaymentTrigger] = MappingProxyType(
     {
