@@ -1,5 +1,6 @@
 """What the list says is what the store holds: real restic, real store, measured by catalog."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from catalog.errors import StoreUnavailable
 from catalog.models import Backup, OwnerSpace, RepositoryClaim
 from catalog.operations.measure import discover_due_owner, measure_due_backup
 from catalog.operations.remove import begin_due_removal, finish_due_removal
+from shared.events.catalog import StorageMeasured
 from shared.messaging import OutboxMessage
 from space_local.rabbitmq import RabbitMQ
 from tests.support.databases import Databases
@@ -89,6 +91,45 @@ async def test_a_reported_snapshot_is_successful_once_the_store_has_it(store: St
     assert backup["latest_snapshot_at"] == backup["first_snapshot_at"] == snapshot["taken_at"]
     usage = await store.get(owner, f"/api/v1/backups/{backup_id}/usage")
     assert [(item["storage_bytes"], item["objects"]) for item in usage["items"]] == [(stored, objects)]
+
+
+async def announced(store: Store, owner: Owner) -> list[tuple[int, int, int | None]]:
+    """Bytes, objects and snapshots of each measurement of an owner's, in order."""
+    told = select(OutboxMessage.envelope).where(
+        OutboxMessage.envelope.contains(str(owner.owner_id)), OutboxMessage.event_name == StorageMeasured.name
+    )
+    async with store.runtime.database.reading() as session:
+        envelopes = list(await session.scalars(told.order_by(OutboxMessage.id)))
+    levels = [StorageMeasured.model_validate(json.loads(envelope)["data"]) for envelope in envelopes]
+    return [(level.storage_bytes, level.objects, level.snapshots) for level in levels]
+
+
+async def test_what_is_announced_is_what_the_store_holds_to_the_end(store: Store, source: Path) -> None:
+    """Grown twice, emptied behind our back, deleted."""
+    owner = Owner()
+    backup_id = await store.register_backup(owner)
+    expected = []
+    for number in range(2):
+        (source / "new").write_bytes(bytes([number]) * 70_000)
+        await report(store, owner, backup_id, await back_up(store, owner, backup_id, source))
+        await measure(store)
+        expected.append((*sum_of_files(store.folder_of(owner)), number + 1))
+    (repository,) = store.folder_of(owner).rglob(f"photos-{backup_id}")
+    for part in repository.iterdir():
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
+    await measure(store, datetime.now(UTC) + timedelta(days=2))
+    expected.append((0, 0, 0))
+    assert await announced(store, owner) == expected
+    runtime = store.runtime
+    now = datetime.now(UTC) + timedelta(days=3)
+    async with runtime.database.transaction() as session:
+        due = update(Backup).where(Backup.id == backup_id)
+        await session.execute(due.values(state="removing", delete_due_at=now))
+    assert await finish_due_removal(runtime.database, runtime.adapters, now) == 1
+    assert await announced(store, owner) == [*expected, (0, 0, 0)]
 
 
 async def test_a_second_snapshot_is_incremental_and_usage_grows(store: Store, source: Path) -> None:

@@ -1,18 +1,24 @@
 """Guards of catalog, with the race forced: one side holds its transaction open while the other arrives."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
 from catalog import queries
 from catalog.domain.lifecycle import State, Trigger
+from catalog.domain.snapshots import SeenSnapshot
 from catalog.errors import BackupNameTaken, BackupNotUndeletable
+from catalog.models import Backup, StorageKey
 from catalog.operations import backups, terminus
 from catalog.operations.measure import Listing, _record
 from catalog.schemas import BackupCreate, PathSource, SnapshotReport, TerminusCreate
 from shared.auth import Caller, Scope
+from shared.events.catalog import StorageMeasured
+from shared.messaging import OutboxMessage
 from tests.support.running import Running
 from tests.support.tokens import Owner
 
@@ -154,6 +160,78 @@ async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: 
     assert backup is not None
     assert backup.storage_bytes == 500
     assert len(usage) == 1
+
+
+async def levels(catalog: Running) -> list[tuple[int, int, int | None]]:
+    """Bytes, objects and snapshots of each measurement that was announced."""
+    async with catalog.runtime.database.reading() as session:
+        told = select(OutboxMessage.envelope).where(OutboxMessage.event_name == StorageMeasured.name)
+        envelopes = await session.scalars(told.order_by(OutboxMessage.id))
+        events = [StorageMeasured.model_validate(json.loads(envelope)["data"]) for envelope in envelopes]
+    return [(event.storage_bytes, event.objects, event.snapshots) for event in events]
+
+
+async def test_every_change_of_a_level_is_announced_also_when_only_the_snapshots_change(catalog: Running) -> None:
+    who = caller()
+    backup_id = await registered(catalog, who)
+    runtime = catalog.runtime
+    names = ["ab" * 32, "cd" * 32]
+
+    def listing(size: int, objects: int, intact: int) -> Listing:
+        found = {name: SeenSnapshot(name, 400, NOW, intact=number < intact) for number, name in enumerate(names)}
+        return Listing(size, objects, has_config=True, key_names=[], snapshots=found, newest_at=NOW)
+
+    steps = [listing(900, 9, 1), listing(900, 9, 1), listing(900, 9, 2), listing(800, 9, 2), listing(800, 8, 2),
+             listing(800, 8, 0), EMPTY, EMPTY]  # fmt: skip
+    for number, step in enumerate(steps):
+        moment = NOW + timedelta(minutes=number)
+        async with runtime.database.transaction() as session:
+            await _record(session, runtime.settings, backup_id, step, measured_at=moment, lease_until=moment)
+    assert await levels(catalog) == [(900, 9, 1), (900, 9, 2), (800, 9, 2), (800, 8, 2), (800, 8, 0), (0, 0, 0)]
+    async with runtime.database.reading() as session:
+        usage = await queries.measurements.list_usage(session, backup_id, after=None, limit=10)
+    assert [(row.storage_bytes, row.objects) for row in usage] == [(900, 9), (800, 9), (800, 8), (0, 0)]
+
+
+async def test_the_first_measurement_is_announced_though_nothing_is_there(catalog: Running) -> None:
+    backup_id = await registered(catalog, caller())
+    runtime = catalog.runtime
+    async with runtime.database.transaction() as session:
+        await _record(session, runtime.settings, backup_id, EMPTY, measured_at=NOW, lease_until=NOW)
+    assert await levels(catalog) == [(0, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "revoked", "soon"),
+    [
+        (timedelta(hours=1), None, True),
+        (timedelta(seconds=-30), None, True),
+        (timedelta(seconds=-90), None, False),
+        (timedelta(hours=1), timedelta(seconds=-30), True),
+        (timedelta(hours=1), timedelta(seconds=-90), False),
+    ],
+    ids=["a live key", "expired just now", "expired before", "revoked just now", "revoked before"],
+)
+async def test_what_a_key_writes_is_measured_every_minute_until_it_has_ended(
+    catalog: Running, ends: timedelta, revoked: timedelta | None, soon: bool
+) -> None:
+    who = caller()
+    backup_id = await registered(catalog, who)
+    runtime = catalog.runtime
+    async with runtime.database.transaction() as session:
+        await queries.measurements.bring_measurement_forward(session, backup_id, NOW)
+        session.add(
+            StorageKey(
+                access_key_id="SPKA", owner_id=who.owner_id, backup_id=backup_id, access="write", issuer="vault",
+                issued_at=NOW - timedelta(hours=1), expires_at=NOW + ends,
+                revoked_at=None if revoked is None else NOW + revoked,
+            )
+        )  # fmt: skip
+    async with runtime.database.transaction() as session:
+        await _record(session, runtime.settings, backup_id, EMPTY, measured_at=NOW, lease_until=NOW)
+    async with runtime.database.reading() as session:
+        due_at = await session.scalar(select(Backup.measure_due_at).where(Backup.id == backup_id))
+    assert due_at == NOW + (timedelta(seconds=60) if soon else timedelta(hours=24))
 
 
 async def test_only_one_key_holds_the_claim_on_a_repository(catalog: Running) -> None:

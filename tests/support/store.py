@@ -34,7 +34,7 @@ from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 PROJECT = Path(__file__).parents[2]
 MASTER_KEY = "5e" * 32
 PASSWORD = "correct horse battery staple"
-REQUIRED = {
+REQUIRED: dict[str, Any] = {
     "vault_master_key": MASTER_KEY,
     "vault_root": "/unused",
     "billing_url": "http://127.0.0.1:1",
