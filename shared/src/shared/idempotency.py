@@ -1,6 +1,7 @@
 """Idempotency-Key: the same key gets the same answer, another body 422, a request still in flight 409."""
 
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -38,7 +39,8 @@ class Once:
     def __init__(self, key: str | None, caller: str, request_hash: bytes) -> None:
         self._key = key
         self._caller = caller
-        self._request_hash = request_hash
+        # Keyed: of a request that holds a card's number, a plain hash would give that away to whoever tries them all.
+        self._request_hash = hmac.digest(f"{caller}\0{key}".encode(), request_hash, "sha256")
 
     async def __call__(self, session: AsyncSession, answer: Answer, model: type[BaseModel]) -> Response:
         """The answer of ``answer`` (a status and what ``model`` reads), or the one given before to the same request.
