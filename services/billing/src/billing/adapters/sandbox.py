@@ -50,7 +50,7 @@ class Sandbox:
     ) -> None:
         self._database = Database(url, service="sandbox", pool_size=4)
         self._signer = Webhook(webhook_secret)
-        self._webhook_url = webhook_url
+        self.webhook_url = webhook_url
         self.clock = clock
 
     async def aclose(self) -> None:
@@ -178,7 +178,7 @@ class Sandbox:
     async def deliver_webhooks(self, post: Post) -> int:
         """Let what is due happen, then send the webhooks that are due. Returns how many were tried."""
         await self._let_time_pass()
-        return await sandbox_webhooks.send_due(self._database, self._signer, self._webhook_url, post, self.clock)
+        return await sandbox_webhooks.send_due(self._database, self._signer, self.webhook_url, post, self.clock)
 
     async def _let_time_pass(self) -> None:
         now = self.clock()
