@@ -8,3 +8,6 @@ PAYMENTS_UNKNOWN = Gauge(
 WEBHOOKS_REFUSED = Counter(
     "space_billing_webhooks_refused_total", "Webhooks that were not the payment provider's.", ["provider"]
 )
+LEDGER_IMBALANCE = Gauge(
+    "space_billing_ledger_imbalance_minor", "How far the ledger and the balances beside it are apart, in minor units."
+)

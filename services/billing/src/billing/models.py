@@ -27,6 +27,7 @@ from billing.domain.invoices import OWED, InvoiceKind, InvoiceState
 from billing.domain.ledger import Account as LedgerAccount
 from billing.domain.orders import OrderState
 from billing.domain.payments import PaymentState, RefundState
+from billing.ledger_guard import attach
 from shared.messaging import NAMING
 
 
@@ -626,3 +627,6 @@ class WebhookEvent(Base):
     kind: Mapped[str]
     payment_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
+
+
+attach(Base.metadata)

@@ -20,9 +20,9 @@ from billing.domain.invoices import (
     totals,
 )
 from billing.domain.payments import REASONS, FailureCode
-from billing.errors import InvoiceFinal
+from billing.errors import InvoiceFinal, InvoiceNotFound
 from billing.models import Account, Invoice, InvoiceLine, Payment
-from billing.operations import dunning, ledger, notices, price_books, settling
+from billing.operations import accounts, dunning, ledger, notices, price_books, settling
 from billing.queries import invoices as queries
 from shared.db import Database
 from shared.events.billing import InvoiceFinalised
@@ -167,6 +167,19 @@ async def finalise_due(database: Database, now: datetime, owner_id: UUID | None 
             if invoice.state == InvoiceState.DRAFT:
                 await finalise(session, account, invoice, now)
     return BATCH
+
+
+async def lock_by_id(session: AsyncSession, invoice_id: UUID, now: datetime) -> tuple[Account, Invoice]:
+    """Any owner's invoice and its owner's account, both locked.
+
+    Raises:
+        InvoiceNotFound: If there is none of that id.
+    """
+    found = await session.get(Invoice, invoice_id)
+    if found is None:
+        raise InvoiceNotFound("There is no invoice of that id.")
+    account = await accounts.lock(session, found.owner_id, now)
+    return account, await queries.lock(session, invoice_id)
 
 
 async def on_paid(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:

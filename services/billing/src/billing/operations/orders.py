@@ -286,6 +286,7 @@ async def _take(
     payment = await session.get(Payment, order.payment_id, with_for_update=True) if order.payment_id else None
     if payment is not None and card and card + order.debt_minor >= LEAST_CHARGE_MINOR:
         payment.invoice_id = order.invoice_id
+        await session.flush()
         await payments.take(session, payment, min(card + order.debt_minor, payment.amount_minor), now)
     elif payment is not None:
         await payments.release(session, payment, now)

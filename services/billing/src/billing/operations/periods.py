@@ -253,6 +253,7 @@ async def _draft(
     invoice = await invoices.draft(session, account, kind, every, start, at, now + GRACE, now)
     if invoice is not None:
         await session.flush()
-        for row in (*closing.periods, *closing.months, *adjustments):
+        rows: list[UsagePeriod | InstanceMonth | Adjustment] = [*closing.periods, *closing.months, *adjustments]
+        for row in rows:
             row.invoice_id = invoice.id
     return invoice

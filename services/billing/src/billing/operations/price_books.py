@@ -37,6 +37,13 @@ async def current(session: AsyncSession) -> PriceBook:
     return found
 
 
+async def load_from_settings(session: AsyncSession, document: str, file: str, now: datetime) -> None:
+    """Put the configured price book into use, unless an operator has loaded another since it last changed."""
+    seen = select(PriceBookDocument.number).where(PriceBookDocument.document == document).limit(1)
+    if await session.scalar(seen) is None:
+        await load(session, document, file, now)
+
+
 async def load(session: AsyncSession, document: str, file: str, now: datetime) -> bool:
     """Put a price book into use; False when it is the one in use.
 

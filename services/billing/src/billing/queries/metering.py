@@ -59,8 +59,9 @@ async def find_levels(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[
         MeteredBackup.has_snapshot,
     ).where(MeteredBackup.owner_id.in_(list(owner_ids)))
     levels: dict[UUID, dict[UUID, Level]] = defaultdict(dict)
-    for owner_id, *level in await session.execute(found):
-        levels[owner_id][level[0]] = Level(*level)
+    for row in await session.execute(found):
+        level = Level(row.backup_id, row.terminus_id, row.storage_bytes, row.has_snapshot)
+        levels[row.owner_id][row.backup_id] = level
     return levels
 
 
@@ -90,7 +91,10 @@ async def samples_between(session: AsyncSession, owner_id: UUID, start: datetime
         .where(StorageSample.owner_id == owner_id, StorageSample.measured_at >= start, StorageSample.measured_at < end)
         .order_by(StorageSample.measured_at)
     )
-    return [Sample(measured_at, Level(*level)) for measured_at, *level in await session.execute(found)]
+    return [
+        Sample(row.measured_at, Level(row.backup_id, row.terminus_id, row.storage_bytes, row.has_snapshot))
+        for row in await session.execute(found)
+    ]
 
 
 async def save_levels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -126,3 +130,9 @@ async def settle_guesses(session: AsyncSession, measured: Mapping[UUID, datetime
     ended = [row.id for row in await session.execute(open_ones) if row.created_at < measured[row.backup_id]]
     if ended:
         await session.execute(update(Reservation).where(Reservation.id.in_(ended)).values(ended_at=now))
+
+
+async def backup_names(session: AsyncSession, owner_id: UUID) -> dict[UUID, str | None]:
+    """What an owner's backups are called."""
+    found = select(MeteredBackup.backup_id, MeteredBackup.name).where(MeteredBackup.owner_id == owner_id)
+    return {row.backup_id: row.name for row in await session.execute(found)}

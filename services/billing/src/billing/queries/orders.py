@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.models import Order, PaymentMethod
+from billing.models import Order, PaymentMethod, Quote
 
 
 async def find_for_update(session: AsyncSession, order_id: UUID) -> Order | None:
@@ -26,3 +27,42 @@ async def find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | N
     found = select(PaymentMethod).where(PaymentMethod.owner_id == owner_id, PaymentMethod.removed_at.is_(None))
     chosen = found.where(PaymentMethod.id == method_id) if method_id else found.where(PaymentMethod.is_default)
     return await session.scalar(chosen)
+
+
+async def list_orders(
+    session: AsyncSession, owner_id: UUID, *, after: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[Any]:
+    """A page of the owner's orders, newest first, with their totals; one row more than asked for."""
+    found = (
+        select(*_READ)
+        .join(Quote, Quote.id == Order.id)
+        .where(Order.owner_id == owner_id)
+        .order_by(Order.created_at.desc(), Order.id.desc())
+        .limit(limit + 1)
+    )
+    if after is not None:
+        found = found.where(tuple_(Order.created_at, Order.id) < tuple_(*after))
+    return (await session.execute(found)).all()
+
+
+async def read_order(session: AsyncSession, owner_id: UUID, order_id: UUID) -> Any | None:
+    """The owner's order as it is shown; another owner's is None too."""
+    found = select(*_READ).join(Quote, Quote.id == Order.id).where(Order.owner_id == owner_id, Order.id == order_id)
+    return (await session.execute(found)).first()
+
+
+_READ = (
+    Order.id.label("order_id"),
+    Order.id.label("quote_id"),
+    Order.restore_id,
+    Order.state,
+    Quote.total_minor,
+    Quote.currency,
+    Order.payment_id,
+    Order.invoice_id,
+    Order.instance_id,
+    Order.code,
+    Order.reason,
+    Order.created_at,
+    Order.due_at,
+)

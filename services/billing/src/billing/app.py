@@ -1,0 +1,22 @@
+"""Wiring, and only wiring."""
+
+from pathlib import Path
+
+from billing import adapters, consumers, jobs
+from billing.adapters.sandbox_models import SandboxCharge
+from billing.api import internal, orders, prices, quota
+from billing.settings import Settings
+from shared.service import Service
+
+service = Service(
+    name="billing",
+    description="What is free, what is used, what it costs, and how it is paid.",
+    settings=Settings,
+    routers=[prices.router, quota.router, orders.router],
+    internal_routers=[internal.router],
+    migrations=Path(__file__).parent / "migrations",
+    metadata=SandboxCharge.metadata,
+    subscriptions=consumers.SUBSCRIPTIONS,
+    jobs=jobs.JOBS,
+    adapters=adapters.open_adapters,
+)
