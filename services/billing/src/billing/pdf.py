@@ -263,11 +263,7 @@ def _paid(invoice: Invoice, cards: Sequence[CardPaid], credit_notes: Sequence[Cr
     found = [
         f"From promotional balance: {money(invoice.promotional_minor, currency)}" if invoice.promotional_minor else "",
         f"From your balance: {money(invoice.balance_minor, currency)}" if invoice.balance_minor else "",
-        *(
-            f"Charged to {card.brand} ending in {card.last4} on {day(card.paid_at)}: {money(card.amount_minor, currency)}"
-            + (", with sums carried from earlier invoices" if card.amount_minor > invoice.card_minor else "")
-            for card in cards
-        ),
+        *(_card_paid(invoice, card) for card in cards),
         *(
             f"Credit note {note.number} of {day(note.issued_at)}: {money(note.total_minor, currency)}. {note.reason}"
             for note in credit_notes
@@ -275,6 +271,12 @@ def _paid(invoice: Invoice, cards: Sequence[CardPaid], credit_notes: Sequence[Cr
         f"Still to pay: {money(invoice.open_minor, currency)}" if invoice.open_minor else "",
     ]
     return [each for each in found if each] or ["Nothing was paid yet."]
+
+
+def _card_paid(invoice: Invoice, card: CardPaid) -> str:
+    amount = money(card.amount_minor, invoice.currency)
+    carried = ", with sums carried from earlier invoices" if card.amount_minor > invoice.card_minor else ""
+    return f"Charged to {card.brand} ending in {card.last4} on {day(card.paid_at)}: {amount}{carried}"
 
 
 def _amount(amount_minor: int) -> str:

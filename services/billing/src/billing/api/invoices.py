@@ -22,7 +22,9 @@ router = APIRouter(prefix="/api/v1/invoices", tags=["invoices"])
 internal_router = APIRouter(prefix="/internal/invoices", dependencies=[Depends(require_internal("operator"))])
 
 Name = Annotated[str, Path(max_length=36, description="Its id or its number.")]
-PDF = {200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}}
+PDF: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 @router.get("", response_model=Page[InvoiceSummary])
@@ -56,7 +58,7 @@ async def pay_invoice(
     transactions: Transactions,
     runtime: RuntimeOf,
     once: OnceOnly,
-    wanted: Annotated[InvoicePay, Body()] = InvoicePay(),
+    wanted: Annotated[InvoicePay | None, Body()] = None,
 ) -> dict[str, Any]:
     """Pay now, from your balance and then by card. The answer says how it stands by now; look again while a payment
     is not decided.
@@ -69,7 +71,7 @@ async def pay_invoice(
         async def answer() -> tuple[int, dict[str, Any]]:
             account = await accounts.lock(tx, caller.owner_id, now)
             invoice = await guarded.lock(tx, (await documents.find_invoice(tx, caller.owner_id, name)).id)
-            payment = await collect.pay_now(tx, account, invoice, wanted.payment_method_id, now)
+            payment = await collect.pay_now(tx, account, invoice, wanted.payment_method_id if wanted else None, now)
             return 202, {"invoice_id": invoice.id, "payment_id": None if payment is None else payment.id}
 
         asked = InvoicePaid.model_validate_json(bytes((await once(tx, answer, InvoicePaid)).body))
