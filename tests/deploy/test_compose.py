@@ -108,7 +108,7 @@ def test_every_variable_that_is_written_about_exists(page: str) -> None:
     pages = [path] if path.is_file() else [*path.rglob("*.md"), *path.rglob("*.sh")]
     for file in pages:
         for service, variable in re.findall(
-            r"\b((?:IDENTITY|CATALOG|RESTORE)_)([A-Z_]+[A-Z])\b", file.read_text() if file.exists() else ""
+            r"\b((?:IDENTITY|CATALOG|BILLING|RESTORE)_)([A-Z_]+[A-Z])\b", file.read_text() if file.exists() else ""
         ):
             name = service + variable
             assert name in edge or setting(service.lower().rstrip("_"), name) in fields(service.lower().rstrip("_")), (
@@ -163,7 +163,8 @@ def test_every_variable_is_explained_and_every_explained_one_is_used() -> None:
 
 def test_the_example_has_no_secrets_and_says_how_to_make_them(tmp_path: Path) -> None:
     text = (ROOT / ".env.example").read_text()
-    secrets = {name for name, value in example().items() if re.search("PASSWORD|CREDENTIAL|_KEY$", name)}
+    ours = {name for name in example() if name.startswith("SPACE_")}
+    secrets = {name for name in ours if re.search("PASSWORD|CREDENTIAL|SECRET|_KEY$", name)}
     assert all(example()[name] == "" for name in secrets)
     commands = "\n".join(re.findall(r"^#   (.*)$", text, re.MULTILINE))
     (tmp_path / ".env.example").write_text(text)
@@ -237,6 +238,8 @@ def test_the_internal_callers_are_known_by_the_same_credentials() -> None:
     assert bare["GATE_CREDENTIAL"] == VARIABLE.sub(r"\1", known["catalog"]["gate"])
     vault = environment(containers()["vault"])["SPACE_VAULT_CREDENTIAL"] or ""
     assert VARIABLE.sub(r"\1", vault) == VARIABLE.sub(r"\1", known["catalog"]["vault"])
+    catalog = environment(containers()["catalog"])["CATALOG_BILLING_CREDENTIAL"] or ""
+    assert VARIABLE.sub(r"\1", catalog) == VARIABLE.sub(r"\1", known["billing"]["catalog"])
     restore = environment(containers()["restore"])["RESTORE_CATALOG_CREDENTIAL"] or ""
     assert VARIABLE.sub(r"\1", restore) == VARIABLE.sub(r"\1", known["catalog"]["restore"])
 

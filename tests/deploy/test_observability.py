@@ -32,7 +32,7 @@ OUTCOMES = {"done", "duplicate", "stale", "retried", "dead", "malformed", "unsub
 def exported() -> dict[str, set[str]]:
     """Every series there can be, and its labels."""
     series: dict[str, set[str]] = {"up": set()}
-    for metric in vars(telemetry).values():
+    for metric in METRICS._collector_to_names:
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()
             for suffix in SUFFIXES[family.type]:
@@ -76,12 +76,29 @@ def values(label: str) -> set[str]:
     return {
         "service": set(SERVICES),
         "process": set(containers()),
+        "provider": {"sandbox", "stripe"},
         "event": set(REGISTRY),
         "queue": queues | {UNROUTED},
         "job": {job.name for service in SERVICES.values() for job in service._all_jobs()},
         "route": {route for service in SERVICES for route in routes(service)},
         "outcome": OUTCOMES,
-        "status": {"200", "201", "202", "204", "400", "401", "403", "404", "409", "410", "422", "429", "500", "503"},
+        "status": {
+            "200",
+            "201",
+            "202",
+            "204",
+            "400",
+            "401",
+            "402",
+            "403",
+            "404",
+            "409",
+            "410",
+            "422",
+            "429",
+            "500",
+            "503",
+        },
         "method": {"GET", "POST", "DELETE"},
     }[label]
 

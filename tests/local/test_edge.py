@@ -14,6 +14,22 @@ from space_local import certificates, ports
 from space_local.caddy import Caddy
 from space_local.system import EDGE
 
+BILLING = (
+    "/api/v1/price-book?provider=local",
+    "/api/v1/quotas/spend-limit",
+    "/api/v1/usage/days",
+    "/api/v1/quotes/keys.json",
+    "/api/v1/orders",
+    "/api/v1/payments/webhooks/stripe",
+    "/api/v1/payment-methods/1/default",
+    "/api/v1/invoices/1/pdf",
+    "/api/v1/credit-notes",
+    "/api/v1/balance/history",
+    "/api/v1/billing-details",
+    "/api/v1/notices",
+    "/api/v1/openapi/billing.json",
+)
+
 
 @dataclass
 class Upstream:
@@ -104,9 +120,11 @@ async def edge(home: Path) -> AsyncIterator[Edge]:
         "EDGE_FILES": str(EDGE),
         "IDENTITY_UPSTREAM": f"127.0.0.1:{service.port}",
         "CATALOG_UPSTREAM": f"127.0.0.1:{service.port}",
+        "BILLING_UPSTREAM": f"127.0.0.1:{service.port}",
         "RESTORE_UPSTREAM": f"127.0.0.1:{nobody}",
         "IDENTITY_INTERNAL": f"127.0.0.1:{catalog.port}",
         "CATALOG_INTERNAL": f"127.0.0.1:{catalog.port}",
+        "BILLING_INTERNAL": f"127.0.0.1:{catalog.port}",
         "RESTORE_INTERNAL": f"127.0.0.1:{catalog.port}",
         "STORE_ADDRESS": f"https://:{store_port}",
         "STORE_BIND": "127.0.0.1",
@@ -128,6 +146,8 @@ async def edge(home: Path) -> AsyncIterator[Edge]:
     [
         "/internal/invites",
         "/internal/store/keys",
+        "/internal/price-book",
+        "/api/v1/paymentsx",
         "/internal",
         "/metrics",
         "/",
@@ -147,7 +167,7 @@ async def test_what_is_not_public_is_not_there(edge: Edge, path: str) -> None:
     assert edge.catalog.heads == []
 
 
-@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/backups?limit=1", "/api/v1/openapi/catalog.json"])
+@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/backups?limit=1", "/api/v1/openapi/catalog.json", *BILLING])
 async def test_a_public_path_reaches_its_service_and_nothing_is_said_about_servers(edge: Edge, path: str) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{edge.origin}{path}", headers={"X-Forwarded-For": "6.6.6.6"})
@@ -178,7 +198,7 @@ async def test_the_documents_are_listed_on_a_page_without_scripts(edge: Edge) ->
         answer = await client.get(f"{edge.origin}/api/v1/docs")
     assert answer.headers["content-type"].startswith("text/html")
     assert "script" not in answer.headers["content-security-policy"]
-    for service in ("identity", "catalog", "restore"):
+    for service in ("identity", "catalog", "billing", "restore"):
         assert f'href="/api/v1/openapi/{service}.json"' in answer.text
         assert f'href="/api/v1/docs/{service}"' in answer.text
 
@@ -186,7 +206,7 @@ async def test_the_documents_are_listed_on_a_page_without_scripts(edge: Edge) ->
 async def test_readiness_is_that_of_every_service(edge: Edge) -> None:
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{edge.origin}/readyz")).json() == {"status": "ready"}
-        assert edge.catalog.targets == ["GET /readyz HTTP/1.1"] * 3
+        assert edge.catalog.targets == ["GET /readyz HTTP/1.1"] * 4
         edge.catalog.answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}"
         assert (await client.get(f"{edge.origin}/readyz")).status_code == 503
         assert (await client.get(f"{edge.origin}/healthz")).json() == {"status": "ok"}

@@ -1,6 +1,5 @@
 """What an operator asks of billing: other prices, and credit for an owner."""
 
-import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -22,14 +21,14 @@ async def load_prices(options: Options, file: str) -> None:
     """
     document = _read(file)
     async with internal(options, "billing") as client:
-        answer = await client.post("/internal/price-book", json={"yaml": document})
+        answer = await client.post("/internal/price-book", json={"yaml": document, "file": file[-200:]})
     if answer.is_success:
         print(f"The prices of {file} are in use: {options.origin}/api/v1/price-book")
         return
     problems = answer.json().get("problems") if answer.status_code == 422 else None
     if not problems:
         raise LocalError(refusal(answer))
-    told = "\n".join(re.sub(r"^[^:\n]*(?=:(\d+:)? )", file.replace("\\", r"\\"), problem) for problem in problems)
+    told = "\n".join(str(problem) for problem in problems)
     raise LocalError(f"Nothing was changed. The price book has problems:\n{told}")
 
 
@@ -47,8 +46,7 @@ async def give_credit(options: Options, owner_id: str, amount: str, reason: str)
     async with internal(options, "billing") as client:
         answer = await client.post(
             f"/internal/owners/{owner}/credits",
-            json={"amount": credit, "reason": reason.strip()},
-            headers={"Idempotency-Key": str(uuid4())},
+            json={"grant_id": str(uuid4()), "amount": credit, "reason": reason.strip()},
         )
     if not answer.is_success:
         raise LocalError(refusal(answer))

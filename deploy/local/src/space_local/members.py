@@ -13,10 +13,15 @@ class Surroundings(Protocol):
     def state(self) -> Path: ...
 
     @property
+    def origin(self) -> str: ...
+
+    @property
     def store_endpoint(self) -> str: ...
 
     @property
     def vault_url(self) -> str: ...
+
+    def api_url(self, service: str) -> str: ...
 
     def internal_url(self, service: str) -> str: ...
 
@@ -45,7 +50,21 @@ def _catalog(around: Surroundings) -> dict[str, str]:
         "VAULT_INTERNAL_ENDPOINT": around.vault_url,
         "VAULT_CA_FILE": str(around.state / "tls" / "ca.pem"),
         "VAULT_ROOT": str(around.state / "store"),
+        "BILLING_URL": around.internal_url("billing"),
+        "BILLING_CREDENTIAL": around.credential("billing", "catalog"),
     }
+
+
+def _billing(around: Surroundings) -> dict[str, str]:
+    told = {
+        "QUOTE_KEY": around.secret("billing_quote_key"),
+        # Hexadecimal digits are base64 digits as well.
+        "WEBHOOK_SECRET": f"whsec_{around.secret('billing_webhook')}",
+    }
+    if not around.origin.startswith("http://"):
+        # The sandbox would not trust the private CA, and a machine may not reach itself by the name others know it by.
+        told["WEBHOOK_URL"] = f"{around.api_url('billing')}/api/v1/payments/webhooks/sandbox"
+    return told
 
 
 def _restore(around: Surroundings) -> dict[str, str]:
@@ -58,5 +77,6 @@ def _restore(around: Surroundings) -> dict[str, str]:
 MEMBERS = (
     Member("identity", _identity),
     Member("catalog", _catalog, callers=("gate", "vault", "restore")),
+    Member("billing", _billing, callers=("catalog", "restore")),
     Member("restore", _restore),
 )

@@ -83,8 +83,12 @@ class _Nowhere:
     """Surroundings for a step that only needs a database."""
 
     state = Path("/nonexistent")
+    origin = "http://127.0.0.1"
     store_endpoint = "https://127.0.0.1"
     vault_url = "http://127.0.0.1"
+
+    def api_url(self, service: str) -> str:
+        return f"http://{service}.invalid"
 
     def internal_url(self, service: str) -> str:
         return f"http://{service}.invalid"
