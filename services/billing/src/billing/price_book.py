@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from billing import yaml_marks as marks
-from billing.domain.price_checks import check_place, check_prices
+from billing.domain.price_checks import check_prices, check_whole
 from billing.domain.prices import Place, Plan, PriceBook, Region, Tier, Version
 
 _UNREAD = -1
@@ -52,7 +52,7 @@ def parse(text: str, file: str) -> PriceBook:
     problems = check_prices(book)
     if not document.problems:
         # Only of what could be read whole can be said that something is missing from it.
-        problems += check_place(book)
+        problems += check_whole(book)
     found = {*document.problems, *(document.locate(problem) for problem in problems)}
     if found:
         ordered = sorted(found, key=lambda each: (each.line, each.message))

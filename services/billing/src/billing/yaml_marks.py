@@ -82,7 +82,7 @@ class Document:
         """The fields of a mapping that are known; what is missing, unknown or repeated is refused."""
         if node is None:
             return {}
-        self._lines[path] = _line(node)
+        self._lines.setdefault(path, _line(node))
         found = self._pairs(node, path)
         for name in sorted(found.keys() - required - optional):
             self.refuse(found.pop(name)[0], f"{name} is not a field here; there are {_listed(required | optional)}")
@@ -99,7 +99,7 @@ class Document:
         """The items of a list."""
         if node is None:
             return []
-        self._lines[path] = _line(node)
+        self._lines.setdefault(path, _line(node))
         if not isinstance(node, yaml.SequenceNode):
             self.refuse(node, f"{_label(path)} is to be a list")
             return []
@@ -221,7 +221,8 @@ class _Loader(yaml.SafeLoader):
             event.anchor = None
         if event.tag is not None:
             self._problems.append(Found(line, f"{event.tag} is a tag; write the value without one"))
-            event.tag = None
+            # What the tag stood before is text to us, so that nothing else is said about it.
+            event.tag, event.implicit = None, (False, True)
         self._depth += 1
         if self._depth > _DEEPEST:
             raise yaml.MarkedYAMLError(None, None, "nested too deeply", start)

@@ -17,12 +17,14 @@ class Problem:
 
 
 def check_prices(book: PriceBook) -> list[Problem]:
-    """What is wrong with the prices and when they hold; empty when nothing is."""
+    """What is wrong with what the book says; empty when nothing is."""
     return list(_check_book(book))
 
 
-def check_place(book: PriceBook) -> list[Problem]:
-    """Versions that do not say what backup storage costs where it is."""
+def check_whole(book: PriceBook) -> list[Problem]:
+    """What the book does not say; to be asked only when all of it could be read."""
+    if not book.versions:
+        return [Problem(("versions",), "a price book has at least one version")]
     message = f"backup storage is at {'/'.join(book.place)}, for which there are no prices here"
     return [
         Problem(("versions", number, "regions"), message)
@@ -32,23 +34,29 @@ def check_place(book: PriceBook) -> list[Problem]:
 
 
 def _check_book(book: PriceBook) -> Iterator[Problem]:
-    if not book.versions:
-        yield Problem(("versions",), "a price book has at least one version")
     if book.default_spend_limit_minor < 0:
         yield Problem(("default_spend_limit",), "the spend limit is negative")
     for country, rate in book.tax_rates.items():
         if not 0 <= rate < 1:
             yield Problem(("tax_rates", country), f'{rate} is not a tax rate: write 19 % as "0.19"')
-    names: set[str] = set()
     for number, version in enumerate(book.versions):
-        at = ("versions", number)
-        if version.name in names:
-            yield Problem((*at, "name"), f"there are two versions of the name {version.name}")
-        names.add(version.name)
-        if version.currency != book.versions[0].currency:
-            yield Problem((*at, "currency"), f"the currency changes: this book began in {book.versions[0].currency}")
-        yield from _within(at, _check_version(version))
+        yield from _within(("versions", number), _check_version(version))
+    yield from _check_names(book.versions)
     yield from _check_dates(book.versions)
+
+
+def _check_names(versions: tuple[Version, ...]) -> Iterator[Problem]:
+    names: set[str] = set()
+    currency = next((version.currency for version in versions if version.currency in CURRENCIES), None)
+    for number, version in enumerate(versions):
+        if version.name in names:
+            yield Problem(("versions", number, "name"), f"there are two versions of the name {version.name}")
+        names.add(version.name)
+        if version.currency not in CURRENCIES:
+            message = f"{version.currency} is not a currency known here: {', '.join(sorted(CURRENCIES))}"
+            yield Problem(("versions", number, "currency"), message)
+        elif version.currency != currency:
+            yield Problem(("versions", number, "currency"), f"the currency changes: this book began in {currency}")
 
 
 def _check_dates(versions: tuple[Version, ...]) -> Iterator[Problem]:
@@ -84,16 +92,10 @@ def _instant(at: datetime) -> str:
 
 
 def _check_version(version: Version) -> Iterator[Problem]:
-    if version.currency not in CURRENCIES:
-        yield Problem(
-            ("currency",), f"{version.currency} is not a currency known here: {', '.join(sorted(CURRENCIES))}"
-        )
     if version.free_bytes_per_terminus < 0:
         yield Problem(("free_backup_storage", "gb_per_terminus"), "what is free is negative")
     if version.max_free_terminus < 1:
         yield Problem(("free_backup_storage", "max_terminus"), "one Terminus at least has what is free")
-    if not version.regions:
-        yield Problem(("regions",), "a version has prices for one region at least")
     for number, region in enumerate(version.regions.values()):
         yield from _within(("regions", number), _check_region(region))
 
