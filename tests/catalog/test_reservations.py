@@ -34,9 +34,16 @@ class Device:
     headers: dict[str, str]
     backup_id: UUID
 
-    async def ask(self, scope: str = "write", declared_bytes: int | None = None) -> httpx.Response:
-        body = {"backup_id": str(self.backup_id), "scope": scope, "declared_bytes": declared_bytes}
+    async def ask(
+        self, scope: str = "write", declared_bytes: int | None = None, backup_id: UUID | None = None
+    ) -> httpx.Response:
+        body = {"backup_id": str(backup_id or self.backup_id), "scope": scope, "declared_bytes": declared_bytes}
         return await self.catalog.api.post("/api/v1/storage-keys", json=body, headers=self.headers)
+
+    async def another_backup(self) -> UUID:
+        body = {"name": f"music {uuid4()}", "source": {"kind": "path", "path": "/music"}}
+        made = await self.catalog.api.post("/api/v1/backups", json=body, headers=self.headers)
+        return UUID(made.json()["backup_id"])
 
     async def revoke(self, access_key_id: str = "") -> None:
         """End one key, or all."""
@@ -115,6 +122,17 @@ async def test_room_is_reserved_for_a_write_key_as_it_was_declared(device: Devic
     assert billing.kept == {str(reservation.id)}
 
 
+@pytest.mark.parametrize("declared_bytes", [0, -1, 2**62 + 1, 1.5, "much"])
+async def test_a_size_that_makes_no_sense_gets_no_key(
+    device: Device, billing: BillingDouble, declared_bytes: object
+) -> None:
+    """Billing would not understand it, and to be without an answer is no way around the limit."""
+    body = {"backup_id": str(device.backup_id), "scope": "write", "declared_bytes": declared_bytes}
+    refused = await device.catalog.api.post("/api/v1/storage-keys", json=body, headers=device.headers)
+    assert (refused.status_code, refused.json()["code"]) == (422, "request_invalid")
+    assert (billing.asked, await device.keys()) == ([], [])
+
+
 async def test_a_read_key_asks_nobody(device: Device, billing: BillingDouble) -> None:
     billing.account(device.owner.owner_id).limit_bytes = 0
     assert (await device.ask("read")).status_code == 201
@@ -129,7 +147,7 @@ async def test_without_room_there_is_no_key_and_the_owner_reads_why(
     account = billing.account(device.owner.owner_id)
     account.used_bytes, account.reason = 10 * GB - 5, reason
     before = counted(reason)
-    refused = await device.ask()
+    refused = await device.ask(declared_bytes=GB)
     problem = refused.json()
     assert (refused.status_code, problem["code"]) == (403, reason)
     assert problem["detail"].startswith(f"billing says {reason}")
@@ -162,7 +180,8 @@ async def test_of_two_devices_that_ask_at_once_for_the_last_room_one_gets_it(
     billing.account(device.owner.owner_id).used_bytes = 9 * GB
     both = threading.Barrier(2, timeout=5)
     billing.before_answer = lambda: none(both.wait())
-    answers = await asyncio.gather(device.ask(), device.ask())
+    music = await device.another_backup()
+    answers = await asyncio.gather(device.ask(), device.ask(backup_id=music))
     assert sorted(answer.status_code for answer in answers) == [201, 403]
     assert len(await device.keys()) == 1
     billing.before_answer = lambda: None
@@ -389,7 +408,8 @@ async def test_two_workers_never_give_back_the_same_room(device: Device) -> None
 async def test_a_revoked_key_gives_its_room_back_and_the_others_keep_theirs(
     device: Device, billing: BillingDouble, how: str
 ) -> None:
-    key, other = (await device.ask()).json(), (await device.ask()).json()
+    music = await device.another_backup()
+    key, other = (await device.ask()).json(), (await device.ask(backup_id=music)).json()
     await device.revoke(key["access_key_id"] if how == "one" else "")
     await device.give_back()
     assert len(billing.kept) == (1 if how == "one" else 0)

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,25 +24,40 @@ class Account:
     reason: str = "over_limit"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Room that is reserved."""
+
+    owner_id: str
+    backup_id: str
+    size_bytes: int
+    expires_at: datetime
+
+
 @dataclass
 class Reservations:
-    """The rules: what is reserved counts as used, once per id, until it is released."""
+    """The rules; tests/contracts/test_quota.py holds them against billing's own.
+
+    All of what is declared is reserved or nothing, of what is not declared as much of 1 GB as is left. It counts as
+    used until it is released, expires, or the same backup gets another.
+    """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
-    kept: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Owner and bytes by reservation."""
+    kept: dict[str, Kept] = field(default_factory=dict)
 
     def reserve(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        owner, account = wanted["owner_id"], self.accounts[wanted["owner_id"]]
-        declared = wanted["declared_bytes"]
-        size = GB if declared is None else declared
-        reserved = sum(kept for whose, kept in self.kept.values() if whose == owner)
-        left = max(0, account.limit_bytes - account.used_bytes - reserved)
+        account, declared = self.accounts[wanted["owner_id"]], wanted["declared_bytes"]
+        left = max(0, account.limit_bytes - account.used_bytes - self._reserved_for_others(wanted))
+        size = min(left, GB) if declared is None else declared
         known = wanted["reservation_id"] in self.kept
-        allowed = known or size <= left
+        allowed = known or 0 < size <= left
         if allowed and not known:
-            self.kept[wanted["reservation_id"]] = (owner, size)
-            left -= size
+            earlier = [key for key, kept in self.kept.items() if kept.backup_id == wanted["backup_id"]]
+            for key in earlier:
+                del self.kept[key]
+            self.kept[wanted["reservation_id"]] = Kept(
+                wanted["owner_id"], wanted["backup_id"], size, datetime.fromisoformat(wanted["expires_at"])
+            )
         return {
             "allowed": allowed,
             "reason": None if allowed else account.reason,
@@ -50,6 +66,14 @@ class Reservations:
             "limit_bytes": account.limit_bytes,
             "left_bytes": left,
         }
+
+    def _reserved_for_others(self, wanted: dict[str, Any]) -> int:
+        now = datetime.now(UTC)
+        return sum(
+            kept.size_bytes
+            for kept in self.kept.values()
+            if kept.owner_id == wanted["owner_id"] and kept.backup_id != wanted["backup_id"] and kept.expires_at > now
+        )
 
 
 class BillingDouble:

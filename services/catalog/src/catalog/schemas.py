@@ -122,7 +122,7 @@ class UsageRead(BaseModel):
 class StorageKeyCreate(Body):
     backup_id: UUID
     scope: Access = Field(description="`write` to back up, `read` to restore.")
-    declared_bytes: Bytes | None = Field(
+    declared_bytes: Annotated[int, Field(ge=1, le=2**62)] | None = Field(
         None, description="How much is about to be written at most, if known; room for it is reserved, else for 1 GB."
     )
 
