@@ -52,8 +52,9 @@ NOT_KEPT = frozenset({401, 409, 429})
 class IdempotencyProxy:
     """Same key: same answer. Same key, other request: 400. Same key while the first is on its way: 409."""
 
-    target: str
-    url: str = ""
+    client: httpx.AsyncClient
+    """Of what stands behind."""
+    url: str
     faults: list[Fault] = field(default_factory=list)
     seen: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Method, path and key of every request that came."""
@@ -111,10 +112,7 @@ class IdempotencyProxy:
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
-        async with httpx.AsyncClient() as client:
-            response = await client.request(
-                request.method, f"{self.target}{request.path_qs}", content=body, headers=headers
-            )
+        response = await self.client.request(request.method, request.path_qs, content=body, headers=headers)
         if fault is not None and fault.kind in ("error", "nonsense"):
             return ERROR if fault.kind == "error" else NONSENSE
         return Answer(response.status_code, response.content)
@@ -137,13 +135,15 @@ def _cut(request: web.Request) -> web.StreamResponse:
 async def idempotency_proxy(target: str) -> AsyncIterator[IdempotencyProxy]:
     """The proxy at work on a private port, in this event loop."""
     port = ports.pick()
-    proxy = IdempotencyProxy(target, f"http://127.0.0.1:{port}")
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield proxy
-    finally:
-        await runner.cleanup()
+    # Without certificates to verify: loading them takes longer than a request, and there is no TLS here.
+    async with httpx.AsyncClient(base_url=target, verify=False) as client:
+        proxy = IdempotencyProxy(client, f"http://127.0.0.1:{port}")
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", proxy.handle)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        try:
+            yield proxy
+        finally:
+            await runner.cleanup()
