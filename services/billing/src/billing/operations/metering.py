@@ -29,10 +29,10 @@ async def take_in(session: AsyncSession, events: Sequence[StorageMeasured], now:
         return
     known = await queries.find_meters(session, fresh)
     levels = await queries.find_levels(session, fresh)
+    await queries.save_levels(session, _newest(fresh))
     for owner_id, samples in fresh.items():
         meter = known.get(owner_id) or _begin(session, accounts[owner_id], samples[0].measured_at)
         await _advance(session, accounts[owner_id], meter, levels.get(owner_id, {}), samples, book, now)
-    await queries.save_levels(session, _newest(fresh))
     await queries.settle_guesses(
         session, {sample.level.backup_id: sample.measured_at for each in fresh.values() for sample in each}, now
     )

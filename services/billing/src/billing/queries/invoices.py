@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
@@ -169,7 +169,8 @@ async def credited(session: AsyncSession, invoice_id: UUID) -> Any:
         CreditNote.to_balance_minor,
         CreditNote.to_card_minor,
     )
-    sums = [func.coalesce(func.sum(column), 0).label(column.key) for column in columns]
+    # PostgreSQL sums bigint as numeric.
+    sums = [cast(func.coalesce(func.sum(column), 0), BigInteger).label(column.key) for column in columns]
     return (await session.execute(select(*sums).where(CreditNote.invoice_id == invoice_id))).one()
 
 

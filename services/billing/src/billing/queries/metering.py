@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -66,14 +66,18 @@ async def find_levels(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[
 
 
 async def levels_before(session: AsyncSession, owner_id: UUID, at: datetime) -> dict[UUID, Level]:
-    """What each backup of an owner held just before an instant, by the samples."""
+    """What each backup of an owner held just before an instant, by its last sample then: a look-up for each backup."""
+    last = (
+        select(StorageSample.terminus_id, StorageSample.storage_bytes, StorageSample.has_snapshot)
+        .where(StorageSample.backup_id == MeteredBackup.backup_id, StorageSample.measured_at < at)
+        .order_by(StorageSample.measured_at.desc())
+        .limit(1)
+        .lateral()
+    )
     found = (
-        select(
-            StorageSample.backup_id, StorageSample.terminus_id, StorageSample.storage_bytes, StorageSample.has_snapshot
-        )
-        .distinct(StorageSample.backup_id)
-        .where(StorageSample.owner_id == owner_id, StorageSample.measured_at < at)
-        .order_by(StorageSample.backup_id, StorageSample.measured_at.desc())
+        select(MeteredBackup.backup_id, last.c.terminus_id, last.c.storage_bytes, last.c.has_snapshot)
+        .join(last, true())
+        .where(MeteredBackup.owner_id == owner_id)
     )
     return {row.backup_id: Level(*row) for row in await session.execute(found)}
 
