@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from catalog.domain.habit import SLACK, overdue_at
 from catalog.domain.layout import Folder, classify, display_name, owner_prefix, repository_name, url_path
 from catalog.domain.lifecycle import TERMINAL, TRANSITIONS, IllegalTransition, State, Trigger, next_state
+from catalog.domain.quota import in_words
 from catalog.domain.snapshots import UPLOAD_TIME, SeenSnapshot, Status, added_bytes, status_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -132,6 +133,23 @@ def test_nothing_is_overdue_before_its_latest_snapshot(taken: list[datetime]) ->
     due = overdue_at(taken)
     assert due is not None
     assert due > max(taken)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "words"),
+    [
+        (0, "0 MB"),
+        (2**20 - 1, "0 MB"),
+        (2**30 // 10, "102 MB"),
+        (2**30 // 10 + 1, "0.1 GB"),
+        (2**30, "1.0 GB"),
+        (10 * 2**30 - 1, "9.9 GB"),
+        (10 * 2**30, "10.0 GB"),
+        (2**62, "4294967296.0 GB"),
+    ],
+)
+def test_a_size_is_said_in_whole_tenths_and_never_as_more_than_it_is(size_bytes: int, words: str) -> None:
+    assert in_words(size_bytes) == words
 
 
 def test_a_repository_id_is_not_taken_for_another() -> None:

@@ -11,8 +11,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
+from catalog import consumers
 from catalog.models import RepositoryClaim, StorageKey
 from catalog.operations.measure import measure_due_backup
+from shared.events.billing import QuotaCleared, QuotaExceeded
 from space_local.rabbitmq import RabbitMQ
 from tests.support.databases import Databases
 from tests.support.running import OPERATOR
@@ -174,6 +176,38 @@ async def test_an_owner_in_arrears_reads_and_deletes_and_is_told_why_they_cannot
     assert "Due to your account is arrears, it is unavailable until you recharge." in refused.text
     assert (await store.ask(fresh, "GET", path_of(fresh, f"data/ab/{HASH}"))).status_code == 200
     assert (await store.ask(fresh, "DELETE", path_of(fresh, f"data/ab/{HASH}"))).status_code == 204
+
+
+async def test_what_billing_says_is_what_the_gate_does_within_its_memory(store: Store) -> None:
+    """With a key that is in use: two devices cannot both slip past the limit for long."""
+    owner = Owner()
+    key = await store.key(owner, await store.register_backup(owner))
+    target = f"data/ab/{HASH}"
+    said: dict[str, Any] = {
+        "owner_id": owner.owner_id,
+        "used_bytes": 5,
+        "limit_bytes": 5,
+        "occurred_at": datetime.now(UTC),
+    }
+    assert (await put(store, key, target)).status_code == 200
+
+    async def until(status: int) -> httpx.Response:
+        async with asyncio.timeout(6):
+            while (answer := await put(store, key, target)).status_code != status:
+                await asyncio.sleep(0.2)
+        return answer
+
+    async with store.runtime.database.transaction() as session:
+        await consumers.restrict(session, QuotaExceeded(**said, reason="over_limit", number=1))
+    refused = await until(403)
+    assert code(refused) == "AccessDenied"
+    assert "Your backup storage is full." in refused.text
+    assert (await put(store, key, f"locks/{HASH}")).status_code == 200
+    for method in ("GET", "DELETE"):
+        assert (await store.ask(key, method, path_of(key, target))).status_code in (200, 204)
+    async with store.runtime.database.transaction() as session:
+        await consumers.lift_restriction(session, QuotaCleared(**said, number=2))
+    await until(200)
 
 
 @pytest.mark.parametrize("trick", ["../", "./", "/", "%2e%2e/", "%2E/", "..%2f", "a/../", "%5c../"])
