@@ -1,7 +1,6 @@
 """The ledger: each movement sums to zero, is recorded once, and never changes; the database itself sees to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -13,16 +12,15 @@ from billing.models import LedgerEntry, LedgerTransaction
 from billing.operations import ledger
 from shared.db import Database
 from tests.billing.support.books import assert_books_balance, trial_balance
-from tests.billing.support.invoicing import NOW, draft, give, issued, opened
-from tests.support.databases import Databases
+from tests.billing.support.invoicing import NOW, draft, give, issued
+from tests.support.running import Running
 
 GRANT = {Account.PROMOTIONS: 500, Account.PROMOTIONAL: -500}
 
 
 @pytest.fixture
-async def database(databases: Databases) -> AsyncIterator[Database]:
-    async with opened(databases) as database:
-        yield database
+def database(billing: Running) -> Database:
+    return billing.runtime.database
 
 
 def test_a_movement_that_does_not_sum_to_zero_cannot_be_made() -> None:

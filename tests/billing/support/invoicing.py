@@ -1,7 +1,5 @@
 """Owners, invoices and card payments, made the way the operations make them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,43 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.domain import ledger as movements
 from billing.domain.invoices import InvoiceKind, Line, LineKind
 from billing.domain.payments import PaymentState
-from billing.models import Account, Base, Invoice, Notice, Payment, PaymentMethod
-from billing.operations import accounts, invoices, ledger, price_books
-from billing.settings import PACKAGED_PRICE_BOOK
+from billing.models import Account, Invoice, Notice, Payment, PaymentMethod
+from billing.operations import accounts, invoices, ledger
 from shared.db import Database
-from shared.messaging import MessagingBase
-from tests.support.databases import Databases
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
-
-
-_templates: dict[int, str] = {}
-
-
-@asynccontextmanager
-async def opened(databases: Databases) -> AsyncIterator[Database]:
-    """A fresh database with billing's tables and a price book."""
-    if id(databases) not in _templates:
-        _templates[id(databases)] = await databases.create()
-        template = _connect(_templates[id(databases)])
-        async with template.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-            await connection.run_sync(MessagingBase.metadata.create_all)
-        async with template.transaction() as session:
-            await price_books.load(session, PACKAGED_PRICE_BOOK.read_text(), "default.yaml", NOW)
-        await template.close()
-    template_name = _templates[id(databases)].rpartition("/")[2]
-    url = f"{_templates[id(databases)]}_{uuid4().hex[:8]}"
-    await databases._execute(f'CREATE DATABASE "{url.rpartition("/")[2]}" TEMPLATE "{template_name}"')
-    database = _connect(url)
-    yield database
-    await database.close()
-    await databases.drop(url)
-
-
-def _connect(url: str) -> Database:
-    return Database(url.replace("postgresql://", "postgresql+asyncpg://"), service="billing", pool_size=8)
 
 
 def line(amount_minor: int, kind: LineKind = LineKind.BACKUP_STORAGE, description: str = "Backup storage") -> Line:

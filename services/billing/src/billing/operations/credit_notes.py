@@ -1,31 +1,18 @@
 """Gives back what an invoice said: never more than it was, and the way the money came."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
-from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from billing.domain import credits as domain
 from billing.domain import ledger as movements
 from billing.domain.invoices import OWED, InvoiceState
-from billing.domain.money import round_minor
 from billing.domain.words import money
 from billing.models import Account, CreditNote, Invoice
 from billing.operations import ledger, notices, refunds, settling
 from billing.queries import invoices as queries
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Where a credit goes, in minor units: no longer owed, kept as balance, back to the card, promotional balance."""
-
-    owed: int
-    balance: int
-    card: int
-    promotional: int
 
 
 async def credit(
@@ -60,13 +47,18 @@ async def credit(
     if await session.scalar(select(CreditNote.id).where(CreditNote.source == source)) is not None:
         return None
     await session.flush()
-    before = await queries.credited(session, invoice.id)
-    net = min(net_minor, invoice.net_minor - before.net_minor)
-    if net <= 0:
-        return None
-    tax = _tax_until(invoice, before.net_minor + net) - before.tax_minor
     refundable = await queries.refundable(session, invoice.id)
-    parts = _divide(invoice, before, net + tax, keep_as_balance_minor, sum(left for _, left in refundable))
+    wanted = domain.credit(
+        domain.Invoiced(
+            invoice.net_minor, invoice.tax_minor, invoice.open_minor, invoice.balance_minor, invoice.card_minor
+        ),
+        await queries.credited(session, invoice.id),
+        net_minor,
+        keep_as_balance_minor,
+        sum(left for _, left in refundable),
+    )
+    if wanted is None:
+        return None
     note = CreditNote(
         id=uuid4(),
         owner_id=account.owner_id,
@@ -75,19 +67,19 @@ async def credit(
         source=source,
         reason=reason,
         currency=invoice.currency,
-        net_minor=net,
-        tax_minor=tax,
-        total_minor=net + tax,
-        to_promotional_minor=parts.promotional,
-        to_balance_minor=parts.balance,
-        to_card_minor=parts.card,
-        to_owed_minor=parts.owed,
+        net_minor=wanted.net,
+        tax_minor=wanted.tax,
+        total_minor=wanted.total,
+        to_promotional_minor=wanted.promotional,
+        to_balance_minor=wanted.balance,
+        to_card_minor=wanted.card,
+        to_owed_minor=wanted.owed,
         issued_at=now,
     )
     session.add(note)
     await session.flush()
     await _book(session, account, invoice, note, now)
-    to_card = parts.card
+    to_card = wanted.card
     for payment, left in refundable:
         if part := min(left, to_card):
             await refunds.ask(session, account, note, payment, part, now)
@@ -114,17 +106,3 @@ async def _book(session: AsyncSession, account: Account, invoice: Invoice, note:
     text = f"{money(note.total_minor, note.currency)} of it is credited ({note.number}): {note.reason}."
     notices.tell(session, invoice, "credit_note", text, now)
     await settling.settle(session, account, invoice, now)
-
-
-def _tax_until(invoice: Invoice, net_minor: int) -> int:
-    """The tax on the first ``net_minor`` of the invoice: with the whole of it credited, exactly the whole tax."""
-    return round_minor(Fraction(invoice.tax_minor * net_minor, invoice.net_minor))
-
-
-def _divide(invoice: Invoice, before: Any, total: int, keep: int, refundable: int) -> Parts:
-    owed = min(total, invoice.open_minor)
-    paid = invoice.balance_minor + invoice.card_minor - before.to_balance_minor - before.to_card_minor
-    real = min(total - owed, paid)
-    kept = min(max(keep, 0), real)
-    card = min(real - kept, refundable, invoice.card_minor - before.to_card_minor)
-    return Parts(owed, real - card, card, total - owed - real)

@@ -41,7 +41,7 @@ async def list_invoices(
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """An owner's invoices, newest first, without drafts that came to nothing; one row more than the limit if there is."""
+    """An owner's invoices, newest first, without drafts that came to nothing; one row more than the limit if any."""
     query = _INVOICES.where(Invoice.owner_id == owner_id)
     query = query.where((Invoice.state != InvoiceState.VOID) | Invoice.number.is_not(None))
     if state is not None:

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
+from billing.domain.credits import Given
 from billing.domain.invoices import OWED, InvoiceState, InvoiceTrigger, next_state
 from billing.domain.payments import PaymentState, RefundState
 from billing.models import (
@@ -160,18 +161,12 @@ async def refundable(session: AsyncSession, invoice_id: UUID) -> Sequence[tuple[
     return [(payment, int(left)) for payment, left in (await session.execute(query)).all()]
 
 
-async def credited(session: AsyncSession, invoice_id: UUID) -> Any:
-    """The sums of an invoice's credit notes: net, tax, and what they gave back to which."""
-    columns = (
-        CreditNote.net_minor,
-        CreditNote.tax_minor,
-        CreditNote.to_promotional_minor,
-        CreditNote.to_balance_minor,
-        CreditNote.to_card_minor,
-    )
-    # PostgreSQL sums bigint as numeric.
-    sums = [cast(func.coalesce(func.sum(column), 0), BigInteger).label(column.key) for column in columns]
-    return (await session.execute(select(*sums).where(CreditNote.invoice_id == invoice_id))).one()
+async def credited(session: AsyncSession, invoice_id: UUID) -> Given:
+    """What an invoice's credit notes took back together."""
+    columns = (CreditNote.net_minor, CreditNote.tax_minor, CreditNote.to_balance_minor, CreditNote.to_card_minor)
+    sums = [func.coalesce(func.sum(column), 0) for column in columns]
+    row = (await session.execute(select(*sums).where(CreditNote.invoice_id == invoice_id))).one()
+    return Given(*(int(value) for value in row))
 
 
 async def _claim(
