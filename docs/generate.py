@@ -9,6 +9,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +25,7 @@ from space_local.members import MEMBERS
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "tests" / "contracts" / "events"
 GENERATED = "<!-- Written by `make docs`. -->\n"
-STATES = re.compile(r"<!-- states -->.*?<!-- /states -->", re.DOTALL)
+STATES = re.compile(r"<!-- states(?: of (\w+))? -->.*?<!-- /states -->", re.DOTALL)
 NONE = "\N{EN DASH}"
 FATES = {Fate.ACKNOWLEDGE: "acknowledged", Fate.RETRY: "retried with delay, then set aside", Fate.DEAD: "set aside"}
 
@@ -48,9 +49,14 @@ def pages() -> Iterator[tuple[Path, str]]:
     for name in sorted(services()):
         readme = ROOT / "services" / name / "README.md"
         if readme.exists() and STATES.search(readme.read_text()):
-            lifecycle = importlib.import_module(f"{name}.domain.lifecycle")
-            drawn = f"<!-- states -->\n```mermaid\n{diagram(lifecycle)}\n```\n<!-- /states -->"
-            yield readme, STATES.sub(drawn, readme.read_text())
+            yield readme, STATES.sub(partial(drawn, name), readme.read_text())
+
+
+def drawn(service: str, found: re.Match[str]) -> str:
+    """A state diagram between its marks: of the service's lifecycle, or of the domain module that the mark names."""
+    lifecycle = importlib.import_module(f"{service}.domain.{found[1] or 'lifecycle'}")
+    mark = f"<!-- states of {found[1]} -->" if found[1] else "<!-- states -->"
+    return f"{mark}\n```mermaid\n{diagram(lifecycle)}\n```\n<!-- /states -->"
 
 
 def load_everything() -> None:
@@ -217,7 +223,7 @@ def edge_answers() -> list[tuple[str, str, str]]:
 def diagram(lifecycle: ModuleType) -> str:
     """A transition table as a Mermaid state diagram; the first state is where things begin."""
     moves = [f"    {source} --> {target}: {trigger}" for (source, trigger), target in lifecycle.TRANSITIONS.items()]
-    states = list(lifecycle.State)
+    states = list(type(next(iter(lifecycle.TRANSITIONS))[0]))
     ends = [f"    {state} --> [*]" for state in states if state in lifecycle.TERMINAL]
     return "\n".join(["stateDiagram-v2", f"    [*] --> {states[0]}", *moves, *ends])
 
