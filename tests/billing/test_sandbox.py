@@ -2,8 +2,8 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from sqlalchemy import text
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.adapters import Adapters, open_adapters
 from billing.adapters.sandbox import Sandbox
@@ -225,25 +226,81 @@ async def test_a_refund_that_failed_has_given_nothing_back(world: SandboxWorld) 
         assert refund.standing is RefundStanding.FAILED
 
 
+@asynccontextmanager
+async def held_back(
+    world: SandboxWorld, table: type[SandboxMethod] | type[SandboxCharge]
+) -> AsyncIterator[AsyncSession]:
+    """Whoever needs a row of the table waits until the block ends: what is started inside happens at once."""
+    async with world.database.transaction() as session:
+        await session.execute(select(table).with_for_update())
+        yield session
+        await asyncio.sleep(0.2)
+
+
+def start(*calls: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+    return [asyncio.create_task(call) for call in calls]
+
+
+async def test_of_requests_for_one_payment_at_once_one_holds(world: SandboxWorld) -> None:
+    asked = await ask(world, "visa")
+    async with held_back(world, SandboxMethod):
+        requests = start(*(world.provider.authorise(asked) for _ in range(3)))
+    answers = await asyncio.gather(*requests)
+    assert {answer.standing for answer in answers} == {Standing.AUTHORISED}
+    assert len({answer.reference for answer in answers}) == 1
+
+
 async def test_of_captures_of_different_amounts_at_once_one_is_taken(world: SandboxWorld) -> None:
     asked, charge = await authorise(world, "visa")
-    answers = await asyncio.gather(
-        *(world.provider.capture(asked.payment_id, str(charge.reference), amount) for amount in (1000, 2000, 2900)),
-        return_exceptions=True,
-    )
+    async with held_back(world, SandboxCharge):
+        captures = start(
+            *(world.provider.capture(asked.payment_id, str(charge.reference), minor) for minor in (1000, 2000, 2900))
+        )
+    answers = await asyncio.gather(*captures, return_exceptions=True)
     taken = [answer for answer in answers if isinstance(answer, Charge)]
     assert len(taken) == 1
     assert sum(isinstance(answer, ChargeRefused) for answer in answers) == 2
     assert await find(world, asked) == taken[0]
 
 
+async def test_what_expires_while_it_is_being_taken_is_not_taken(world: SandboxWorld) -> None:
+    asked, charge = await authorise(world, "visa")
+    async with held_back(world, SandboxCharge) as session:
+        [capture] = start(take(world, asked, charge))
+        await asyncio.sleep(0.2)
+        await session.execute(update(SandboxCharge).values(standing=Standing.EXPIRED))
+    with pytest.raises(ChargeRefused):
+        await capture
+    assert (await find(world, asked)).standing is Standing.EXPIRED
+
+
 async def test_of_refunds_at_once_no_more_is_given_than_was_taken(world: SandboxWorld) -> None:
     asked, charge = await authorise(world, "visa")
     await take(world, asked, charge)
-    await asyncio.gather(
-        *(world.provider.refund(uuid4(), str(charge.reference), 1000) for _ in range(4)), return_exceptions=True
-    )
+    async with held_back(world, SandboxCharge):
+        refunds = start(*(world.provider.refund(uuid4(), str(charge.reference), 1000) for _ in range(4)))
+    answers = await asyncio.gather(*refunds, return_exceptions=True)
+    assert sum(isinstance(answer, ChargeRefused) for answer in answers) == 2
     assert await world.refunded_minor(asked.payment_id) == 2000
+
+
+async def test_one_refund_asked_for_twice_at_once_is_given_once(world: SandboxWorld) -> None:
+    asked, charge = await authorise(world, "visa")
+    await take(world, asked, charge)
+    refund_id = uuid4()
+    async with held_back(world, SandboxCharge):
+        refunds = start(*(world.provider.refund(refund_id, str(charge.reference), 1000) for _ in range(3)))
+    assert len(set(await asyncio.gather(*refunds))) == 1
+    assert await world.refunded_minor(asked.payment_id) == 1000
+
+
+async def test_declines_of_one_card_at_once_are_all_counted(world: SandboxWorld) -> None:
+    owner_id = uuid4()
+    method = await world.save_card("recovers_after_3", owner_id)
+    async with held_back(world, SandboxMethod):
+        payments = start(*(world.provider.authorise(wanted(method, owner_id)) for _ in range(3)))
+    assert {charge.standing for charge in await asyncio.gather(*payments)} == {Standing.FAILED}
+    assert (await world.provider.authorise(wanted(method, owner_id))).standing is Standing.AUTHORISED
 
 
 async def test_it_goes_on_where_it_was_after_a_restart(world: SandboxWorld) -> None:

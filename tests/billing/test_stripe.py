@@ -19,6 +19,7 @@ from tests.support.payments import PATHS, STRIPE_SECRET, StripeWorld, stripe_wor
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.servers,
     # The stripe library gives httpx its forms under an argument that httpx has renamed.
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
 ]
