@@ -48,8 +48,12 @@ async def test_who_was_restricted_by_an_operator_stays_so(databases: Databases) 
     rows = await connection.fetch(
         "SELECT restriction, operator_restriction, quota_number FROM owner_spaces ORDER BY restriction NULLS LAST"
     )
-    await connection.close()
     assert [tuple(row) for row in rows] == [("arrears", "arrears", 0), (None, None, 0)]
+    await connection.execute("UPDATE owner_spaces SET operator_restriction = 'over_limit'")
+    await asyncio.to_thread(command.downgrade, service._alembic(settings(url)), BEFORE_BILLING)
+    left = await connection.fetch("SELECT restriction FROM owner_spaces")
+    assert [row["restriction"] for row in left] == ["over_limit"] * 2
+    await connection.close()
     await databases.drop(url)
 
 

@@ -358,6 +358,20 @@ async def test_room_that_a_process_reserved_before_it_died_is_given_back(
     assert (billing.kept, await device.intents(), await device.keys()) == (set(), [], [])
 
 
+async def test_an_intent_that_billing_never_heard_of_goes_the_same_way(device: Device, billing: BillingDouble) -> None:
+    """The process died between writing it down and asking."""
+    now = datetime.now(UTC)
+    async with device.catalog.runtime.database.transaction() as session:
+        session.add(
+            Reservation(
+                id=uuid4(), owner_id=device.owner.owner_id, expires_at=now + timedelta(hours=12), due_at=now + ABANDONED
+            )
+        )
+    assert await device.give_back() == 0
+    assert await device.give_back(ABANDONED) == 1
+    assert (len(billing.released), await device.intents()) == (1, [])
+
+
 async def test_a_key_that_took_so_long_that_its_room_went_back_is_not_given_out(
     device: Device, billing: BillingDouble
 ) -> None:
