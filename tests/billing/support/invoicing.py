@@ -50,22 +50,20 @@ async def give(
             grant = movements.grant(f"grant:{uuid4()}", promotional, "A present")
             await ledger.post(session, owner_id, "USD", grant, now)
         if balance:
-            method = await add_method(session, owner_id, now=now)
+            method = await add_method(session, owner_id, now=now, is_default=False)
             paid = await card_payment(session, owner_id, method, balance, "top_up", None, now)
             paid.state, paid.captured_minor = PaymentState.CAPTURED, balance
             account.balance_minor += balance
             await ledger.post(session, owner_id, "USD", movements.top_up(f"payment:{paid.id}", balance), now)
 
 
-async def add_method(session: AsyncSession, owner_id: UUID, *, now: datetime = NOW) -> PaymentMethod:
-    """The owner's default card, made when there is none."""
-    default = (PaymentMethod.owner_id == owner_id, PaymentMethod.is_default, PaymentMethod.removed_at.is_(None))
-    found = await session.scalar(select(PaymentMethod).where(*default))
-    if found is not None:
-        return found
+async def add_method(
+    session: AsyncSession, owner_id: UUID, *, now: datetime = NOW, is_default: bool = True
+) -> PaymentMethod:
+    """A card that no provider knows."""
     method = PaymentMethod(
         id=uuid4(), owner_id=owner_id, provider="sandbox", customer=None, token=f"pm_{uuid4().hex}", brand="visa",
-        last4="4242", exp_month=12, exp_year=2030, is_default=True, created_at=now,
+        last4="4242", exp_month=12, exp_year=2030, is_default=is_default, created_at=now,
     )  # fmt: skip
     session.add(method)
     await session.flush()
