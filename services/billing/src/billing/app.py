@@ -4,7 +4,7 @@ from pathlib import Path
 
 from billing import adapters, consumers, jobs
 from billing.adapters.sandbox_models import SandboxCharge
-from billing.api import internal, orders, prices, quota
+from billing.api import balance, internal, orders, payment_methods, payments, prices, quota, webhooks
 from billing.settings import Settings
 from shared.service import Service
 
@@ -12,7 +12,15 @@ service = Service(
     name="billing",
     description="What is free, what is used, what it costs, and how it is paid.",
     settings=Settings,
-    routers=[prices.router, quota.router, orders.router],
+    routers=[
+        prices.router,
+        quota.router,
+        orders.router,
+        payment_methods.router,
+        payments.router,
+        webhooks.router,
+        balance.router,
+    ],
     internal_routers=[internal.router],
     migrations=Path(__file__).parent / "migrations",
     metadata=SandboxCharge.metadata,
