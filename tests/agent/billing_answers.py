@@ -32,7 +32,7 @@ QUOTA: dict[str, Any] = {
     "spend_limit": usd(500),
     "spent": usd(32),
     "has_payment_method": True,
-    "explanation": "You use 12 GB; 10 GB are free.",
+    "explanation": "You have 12 GB in backups; 10 GB are free.",
 }
 FULL: dict[str, Any] = QUOTA | {
     "used_bytes": 10 * GB,
@@ -64,7 +64,7 @@ USAGE: dict[str, Any] = {
             "name": "docs",
             "byte_hours": str(8640 * GB),
             "charge": usd(16),
-            "share": "1.0000",
+            "share": "0.25",
         }
     ],
     "instances": [
@@ -134,7 +134,7 @@ FAILED: dict[str, Any] = PAYMENT | {
 
 INVOICE_SUMMARY: dict[str, Any] = {
     "invoice_id": INVOICE_ID,
-    "number": "2026-000001",
+    "number": "SP-2026-000001",
     "kind": "usage",
     "state": "finalised",
     "period_start": SINCE,
@@ -142,7 +142,8 @@ INVOICE_SUMMARY: dict[str, Any] = {
     "total": usd(2432),
     "due": usd(2432),
     "issued_at": "2026-12-01T10:30:00Z",
-    "due_at": "2026-12-08T10:30:00Z",
+    "due_at": "2026-12-01T10:30:00Z",
+    "next_charge_at": "2026-12-08T10:30:00Z",
     "paid_at": None,
 }
 DRAFT: dict[str, Any] = INVOICE_SUMMARY | {
@@ -153,17 +154,26 @@ DRAFT: dict[str, Any] = INVOICE_SUMMARY | {
     "due": usd(105),
     "issued_at": None,
     "due_at": None,
+    "next_charge_at": "2026-12-01T10:30:00Z",
 }
 INVOICES: dict[str, Any] = {"items": [INVOICE_SUMMARY, DRAFT], "next_cursor": None}
 INVOICE: dict[str, Any] = INVOICE_SUMMARY | {
+    "net": usd(2044),
+    "tax": usd(388),
+    "tax_country": "DE",
+    "tax_rate": "0.19",
+    "billed_to": {"name": "Alice", "country": "DE", "address_lines": [], "tax_id": None, "email": None},
+    "paid": {"promotional": usd(0), "balance": usd(0), "card": usd(0), "credited": usd(0)},
+    "credit_notes": [],
     "lines": [
         {
             "kind": "instance",
             "description": "home, small, 26 of 31 days",
-            "quantity": "0.838710",
+            "quantity": "0.704828",
             "unit": "month",
             "unit_price": "29.00",
-            "amount": usd(2432),
+            "amount": usd(2044),
+            "instance_id": INSTANCE_ID,
         }
     ],
     "payments": [FAILED],
@@ -172,7 +182,26 @@ PAID: dict[str, Any] = INVOICE | {
     "state": "paid",
     "due": usd(0),
     "paid_at": "2026-12-02T10:30:00Z",
+    "paid": {"promotional": usd(1000), "balance": usd(0), "card": usd(1432), "credited": usd(0)},
     "payments": [FAILED, PAYMENT],
+    "next_charge_at": None,
+    "credit_notes": [
+        {
+            "credit_note_id": DRAFT_ID,
+            "number": "CN-2026-000001",
+            "invoice_id": INVOICE_ID,
+            "invoice_number": "SP-2026-000001",
+            "reason": "returned early",
+            "net": usd(100),
+            "tax": usd(19),
+            "total": usd(119),
+            "to_promotional": usd(0),
+            "to_balance": usd(0),
+            "to_card": usd(119),
+            "no_longer_owed": usd(0),
+            "issued_at": UNTIL,
+        }
+    ],
 }
 
 BALANCE: dict[str, Any] = {
@@ -216,4 +245,5 @@ PRICE_BOOK: dict[str, Any] = {
         }
     ],
 }
+CARD: dict[str, Any] = {"number": "4242424242424242", "exp_month": 4, "exp_year": 2031, "cvc": "123"}
 PDF = b"%PDF-1.7 a bill"

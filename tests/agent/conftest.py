@@ -16,6 +16,7 @@ import pytest
 from agent.restic import binary
 from agent.restic.binary import Binary
 from agent.restic.repository import Keys, Repository
+from tests.agent.accounts import Account
 
 PASSWORD = b"correct horse"
 BOOTSTRAPPED = Path(__file__).parents[2] / ".space" / "tools" / "restic"
@@ -162,3 +163,21 @@ def scripted() -> Iterator[Scripted]:
     server = Scripted()
     yield server
     server.close()
+
+
+@pytest.fixture
+def account(scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    monkeypatch.setenv("SPACE_API_TOKEN", "t")
+    monkeypatch.setattr("agent.backup_report.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("agent.backing_up.INIT_ELSEWHERE_SECONDS", 0.01)
+    account = Account(scripted, tmp_path / "repository")
+    account.install()
+    return account
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "letter").write_text("Dear Bob")
+    return folder

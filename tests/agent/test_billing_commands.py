@@ -13,7 +13,7 @@ import pytest
 from tests.agent import billing_answers as golden
 from tests.agent.shell import converse, error_of, space
 
-CARD = {"number": "4242424242424242", "exp_month": 4, "exp_year": 2031, "cvc": "123"}
+CARD = golden.CARD
 
 
 def refusal(status: int, code: str, **members: Any) -> tuple[int, dict[str, Any]]:
@@ -43,7 +43,7 @@ def billing(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("PUT", f"/payment-methods/{golden.OTHER_METHOD_ID}/default"): lambda _: (200, golden.OTHER_METHOD),
         ("DELETE", f"/payment-methods/{golden.METHOD_ID}"): lambda _: (204, b""),
         ("GET", "/invoices"): lambda _: (200, golden.INVOICES),
-        ("GET", "/invoices/2026-000001"): lambda _: (200, golden.INVOICE),
+        ("GET", "/invoices/SP-2026-000001"): lambda _: (200, golden.INVOICE),
         ("GET", invoice): lambda _: (200, golden.INVOICE),
         ("GET", f"{invoice}/pdf"): lambda _: (200, golden.PDF),
         ("POST", f"{invoice}/pay"): pay,
@@ -74,10 +74,10 @@ def document(*arguments: str) -> Any:
 def test_quota_says_what_is_left_and_what_happens_at_the_limit(billing: Any) -> None:
     told = seen("quota")
 
-    for words in ("12.00 GB", "10.00 GB for 1 Terminus", "47.00 GB", "5.00 USD, of which 0.32 USD is spent"):
+    for words in ("12.00 GB", "10.00 GB for 1 Terminus", "47.00 GB", "5.00 USD a month, of which 0.32 USD is spent"):
         assert words in told
     assert golden.QUOTA["explanation"] in told
-    assert "up to 5.00 USD a month; then uploads stop" in told
+    assert "at the spend limit uploads stop" in told
     assert "Nothing is deleted" in told
     assert "To back up again" not in told
     assert document("quota") == golden.QUOTA
@@ -115,7 +115,7 @@ def test_usage_is_by_backup_and_by_instance_with_a_forecast_in_words(billing: An
     told = seen("usage")
 
     assert "2026-11-01 18:30 to 2026-12-01 18:30" in told
-    for words in ("1440.00 GB-hours: 0.16 USD", "8640.00", "-0.04 USD", "3.00 GB of 100.00 GB", "29.12 USD"):
+    for words in ("1440.00 GB-hours: 0.16 USD", "8640.00", "25.0 %", "-0.04 USD", "3.00 GB of 100.00 GB", "29.12 USD"):
         assert words in told
     assert told.rstrip().endswith(golden.USAGE["forecast_in_words"])
     assert document("usage") == golden.USAGE
@@ -129,13 +129,13 @@ def test_usage_by_day_is_added_when_asked_for(billing: Any) -> None:
 def test_invoices_are_listed_with_what_is_due(billing: Any) -> None:
     told = seen("invoices")
 
-    assert "2026-000001" in told
+    assert "SP-2026-000001" in told
     assert told.count("24.32 USD") == 2
     assert "1.05 USD" in told
     assert document("invoices", "--state", "finalised") == golden.INVOICES["items"]
 
 
-@pytest.mark.parametrize("named", ["2026-000001", golden.INVOICE_ID, "33333333"])
+@pytest.mark.parametrize("named", ["SP-2026-000001", golden.INVOICE_ID, "33333333"])
 def test_an_invoice_is_found_by_its_number_its_id_or_the_ids_beginning(billing: Any, named: str) -> None:
     told = seen("invoice", named)
 
@@ -144,7 +144,7 @@ def test_an_invoice_is_found_by_its_number_its_id_or_the_ids_beginning(billing: 
     assert document("invoice", named) == golden.INVOICE
 
 
-@pytest.mark.parametrize("named", ["2026-000009", "abcdef12", "../quotas", "a/b?c", "ff" * 16])
+@pytest.mark.parametrize("named", ["SP-2026-000009", "abcdef12", "../quotas", "a/b?c", "ff" * 16])
 def test_an_invoice_that_is_not_there_is_code_8(billing: Any, named: str) -> None:
     done = space("invoice", named, "--json")
 
@@ -160,17 +160,17 @@ def test_what_cannot_be_an_invoice_is_usage(billing: Any, named: str) -> None:
 def test_a_pdf_is_written_for_the_owner_alone_and_never_over_another_file(billing: Any, tmp_path: Path) -> None:
     bill = tmp_path / "bill.pdf"
 
-    assert document("invoice", "2026-000001", "--pdf", str(bill))["pdf"] == str(bill)
+    assert document("invoice", "SP-2026-000001", "--pdf", str(bill))["pdf"] == str(bill)
     assert bill.read_bytes() == golden.PDF
     assert stat.S_IMODE(bill.stat().st_mode) == 0o600
 
     bill.write_text("precious")
     billing.requests.clear()
-    refused = space("invoice", "2026-000001", "--pdf", str(bill), "--json")
+    refused = space("invoice", "SP-2026-000001", "--pdf", str(bill), "--json")
     assert (refused.returncode, error_of(refused)["code"]) == (2, "file_exists")
     assert (bill.read_text(), billing.requests) == ("precious", [])
 
-    seen("invoice", "2026-000001", "--pdf", str(bill), "--force")
+    seen("invoice", "SP-2026-000001", "--pdf", str(bill), "--force")
     assert bill.read_bytes() == golden.PDF
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bill.pdf", "config"]
 
@@ -179,34 +179,34 @@ def test_a_link_is_not_followed_by_a_pdf(billing: Any, tmp_path: Path) -> None:
     link, elsewhere = tmp_path / "bill.pdf", tmp_path / "elsewhere"
     link.symlink_to(elsewhere)
 
-    assert space("invoice", "2026-000001", "--pdf", str(link)).returncode == 2
+    assert space("invoice", "SP-2026-000001", "--pdf", str(link)).returncode == 2
     assert not elsewhere.exists()
 
     elsewhere.write_text("precious")
-    seen("invoice", "2026-000001", "--pdf", str(link), "--force")
+    seen("invoice", "SP-2026-000001", "--pdf", str(link), "--force")
     assert elsewhere.read_text() == "precious"
     assert link.read_bytes() == golden.PDF
 
 
 def test_a_pdf_that_cannot_be_made_leaves_no_file(billing: Any, tmp_path: Path) -> None:
     billing.answers["GET", f"/invoices/{golden.INVOICE_ID}/pdf"] = lambda _: refusal(409, "invoice_not_payable")
-    assert space("invoice", "2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 6
+    assert space("invoice", "SP-2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 6
 
     billing.answers["GET", f"/invoices/{golden.INVOICE_ID}/pdf"] = lambda _: (200, {"not": "a pdf"})
-    assert space("invoice", "2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 1
+    assert space("invoice", "SP-2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 1
     for unusable in (tmp_path, tmp_path / "missing" / "bill.pdf"):
-        assert space("invoice", "2026-000001", "--pdf", str(unusable)).returncode == 2
+        assert space("invoice", "SP-2026-000001", "--pdf", str(unusable)).returncode == 2
     assert list(tmp_path.iterdir()) in ([], [tmp_path / "config"])
 
 
 def test_paying_waits_until_the_invoice_is_paid(billing: Any) -> None:
-    assert seen("pay", "2026-000001") == "Invoice 2026-000001 is paid: 24.32 USD.\n"
+    assert seen("pay", "SP-2026-000001") == "Invoice SP-2026-000001 is paid: 24.32 USD.\n"
 
     assert sent(billing, "POST", f"/invoices/{golden.INVOICE_ID}/pay") == [{}]
 
 
 def test_paying_with_another_card_names_it(billing: Any) -> None:
-    assert document("pay", "2026-000001", "--method", "666666")["state"] == "paid"
+    assert document("pay", "SP-2026-000001", "--method", "666666")["state"] == "paid"
 
     expected = [{"payment_method_id": golden.OTHER_METHOD_ID}]
     assert sent(billing, "POST", f"/invoices/{golden.INVOICE_ID}/pay") == expected
@@ -221,7 +221,7 @@ def test_a_payment_that_is_declined_is_code_6_with_the_reason(billing: Any) -> N
         return 202, answer
 
     billing.answers["POST", f"/invoices/{golden.INVOICE_ID}/pay"] = pay
-    done = space("pay", "2026-000001", "--json")
+    done = space("pay", "SP-2026-000001", "--json")
 
     assert done.returncode == 6
     error = error_of(done)
@@ -233,16 +233,14 @@ def test_a_payment_that_is_declined_is_code_6_with_the_reason(billing: Any) -> N
 def test_a_payment_that_takes_long_is_said_to_be_under_way(billing: Any) -> None:
     billing.answers["POST", f"/invoices/{golden.INVOICE_ID}/pay"] = lambda _: (202, golden.INVOICE)
 
-    assert "under way" in seen("pay", "2026-000001", "--wait", "0")
+    assert "under way" in seen("pay", "SP-2026-000001", "--wait", "0")
 
 
-@pytest.mark.parametrize(
-    "answer", [golden.PAID, golden.INVOICE | {"state": "void"}, golden.DRAFT | {"lines": [], "payments": []}]
-)
+@pytest.mark.parametrize("answer", [golden.PAID, {"state": "void"}, golden.DRAFT])
 def test_what_is_not_open_is_not_paid(billing: Any, answer: dict[str, Any]) -> None:
-    billing.answers["GET", "/invoices/2026-000001"] = lambda _: (200, answer)
+    billing.answers["GET", "/invoices/SP-2026-000001"] = lambda _: (200, golden.INVOICE | answer)
 
-    done = space("pay", "2026-000001", "--json")
+    done = space("pay", "SP-2026-000001", "--json")
 
     assert (done.returncode, error_of(done)["code"]) == (2, "invoice_not_payable")
     assert not [path for _, path, *_ in billing.requests if path.endswith("/pay")]
@@ -251,7 +249,7 @@ def test_what_is_not_open_is_not_paid(billing: Any, answer: dict[str, Any]) -> N
 def test_a_payment_whose_answer_is_lost_is_not_known_to_be_undone(billing: Any) -> None:
     billing.answers["POST", f"/invoices/{golden.INVOICE_ID}/pay"] = lambda _: refusal(500, "unexpected")
 
-    done = space("pay", "2026-000001", "--json")
+    done = space("pay", "SP-2026-000001", "--json")
 
     assert done.returncode == 7
     assert "not known whether" in error_of(done)["hint"]
@@ -371,7 +369,27 @@ def test_a_top_up_of_nothing_is_usage(billing: Any) -> None:
     assert space("balance", "--method", "666666").returncode == 2
 
 
-def test_prices_are_in_words_with_the_plans(billing: Any) -> None:
+def test_usage_of_an_owner_who_has_used_nothing_is_shown(billing: Any) -> None:
+    nothing: dict[str, Any] = {"period_start": None, "period_end": None, "by_backup": [], "instances": []}
+    billing.answers["GET", "/usage"] = lambda _: (200, golden.USAGE | nothing)
+
+    assert "none yet" in seen("usage")
+
+
+def test_a_paid_invoice_says_from_where_it_was_paid_and_what_was_credited(billing: Any) -> None:
+    billing.answers["GET", "/invoices/SP-2026-000001"] = lambda _: (200, golden.PAID)
+
+    lines = seen("invoice", "SP-2026-000001").splitlines()
+
+    found = {line.rpartition("  ")[0].strip(): line.rpartition("  ")[2] for line in lines}
+    assert (found["Net"], found["Tax"], found["Total"]) == ("20.44 USD", "3.88 USD", "24.32 USD")
+    assert (found["Paid from promotional balance"], found["Paid by card"]) == ("10.00 USD", "14.32 USD")
+    assert "Still due" not in found
+    assert "Credit note CN-2026-000001: 1.19 USD, returned early" in lines
+
+
+def test_prices_are_in_words_with_the_plans_and_for_everybody(billing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPACE_API_TOKEN")
     told = seen("prices")
 
     for words in golden.PRICE_BOOK["in_words"]:
@@ -383,7 +401,7 @@ def test_prices_are_in_words_with_the_plans(billing: Any) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["quota"], ["usage"], ["invoices"], ["invoice", "1"], ["pay", "1"], ["balance"], ["prices"],
+        ["quota"], ["usage"], ["invoices"], ["invoice", "1"], ["pay", "1"], ["balance"],
         ["payment-method", "list"], ["payment-method", "add", "--token", "pm_1"],
     ],
     ids=" ".join,

@@ -73,3 +73,38 @@ def test_a_restore_is_named_by_the_beginning_of_its_id_and_nonsense_is_not_sent(
             lookup.whole_id(client, "/restores", "restore_id", wanted)
 
     assert len(scripted.requests) == asked
+
+
+HOME = "aaaaaaaa-0000-4000-8000-000000000001"
+AWAY = "bbbbbbbb-0000-4000-8000-000000000002"
+
+
+@pytest.mark.parametrize(
+    ("tasks_under", "instances", "found_under"),
+    [
+        ([None], [], None),
+        ([HOME], [HOME], HOME),
+        ([None, HOME], [HOME], None),
+        ([HOME], [HOME, AWAY], "nothing"),
+        ([AWAY], [HOME], "nothing"),
+        ([], [HOME], "nothing"),
+    ],
+)
+def test_a_task_named_without_a_terminus_is_where_the_service_puts_it(
+    client: Client, scripted: Any, tasks_under: list[str | None], instances: list[str], found_under: str | None
+) -> None:
+    tasks = [
+        {"backup_id": FIRST, "name": "docs", "state": "active", "terminus_id": terminus_id}
+        for terminus_id in tasks_under
+    ]
+    listed = [{"terminus_id": terminus_id, "name": "t"} for terminus_id in instances]
+    for path, items in (("/backups", tasks), ("/terminus", listed)):
+        scripted.answers["GET", path] = lambda _, items=items: (200, {"items": items, "next_cursor": None})
+
+    task = lookup.backup_of(client, "docs", None)
+
+    if found_under == "nothing":
+        assert task is None
+    else:
+        assert task is not None
+        assert (task.terminus_id and str(task.terminus_id)) == found_under

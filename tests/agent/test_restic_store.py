@@ -1,10 +1,10 @@
 """The adapter against stores that fail: each answer is told apart, and none is waited for too long."""
 
-import threading
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -12,40 +12,10 @@ from agent.errors import (
     KeysExpired,
     StoreRefused,
     StoreUnreachable,
+    UploadsStopped,
 )
 from agent.restic.repository import Keys, Repository
-
-
-class Refusing:
-    """An address that answers every S3 request with one error."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'.encode()
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self.send_response(status)
-                self.send_header("Content-Type", "application/xml")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-            do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"s3:http://127.0.0.1:{self._server.server_port}/bucket/repository"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+from tests.agent.stores import Full, Refusing
 
 
 @pytest.fixture
@@ -97,3 +67,39 @@ def test_a_store_that_is_down_is_given_up_after_our_patience_and_not_restics(rep
         down.exists()
 
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Your backup storage is full. Raise your limit or delete a backup, then try again.", "over_limit"),
+        ("Due to your account is arrears, it is unavailable until you recharge.", "arrears"),
+    ],
+)
+def test_uploads_that_the_store_stops_end_the_backup_at_once_and_it_goes_on_when_there_is_room(
+    repository: Repository, tmp_path: Path, message: str, code: str
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    store = Full(tmp_path / "bucket", message)
+    remote = replace(repository, url=store.url, keys=Keys("key", "secret"), patience_seconds=60)
+    remote.init()
+    (source / "first").write_bytes(os.urandom(1_000_000))
+    before = remote.backup(source)
+    for number in range(3):
+        (source / str(number)).write_bytes(os.urandom(20_000_000))
+    store.room_for = 30_000_000
+    began = time.monotonic()
+
+    with pytest.raises(UploadsStopped) as failure:
+        remote.backup(source)
+
+    assert failure.value.code == code
+    assert message.split(",")[0] in failure.value.message
+    assert time.monotonic() - began < 20
+    assert store.refused
+    store.room_for = 2**62
+    remote.restore(before.restic_id, tmp_path / "restored", subfolder=str(source))
+    assert (tmp_path / "restored" / "first").read_bytes() == (source / "first").read_bytes()
+    assert remote.backup(source).summary.count("total_bytes_processed") == 61_000_000
+    store.close()

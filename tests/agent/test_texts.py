@@ -19,6 +19,11 @@ RETRY = "Save(<data/e625c4d5d2>) returned error, retrying after 1.04s: "
             Trouble.KEYS_EXPIRED,
         ),
         ("client.PutObject: Due to your account is arrears, it is unavailable until you recharge.", Trouble.ARREARS),
+        (
+            RETRY
+            + "client.PutObject: Your backup storage is full. Raise your limit or delete a backup, then try again.",
+            Trouble.OVER_LIMIT,
+        ),
         (RETRY + "Access Denied.", Trouble.DENIED),
         (RETRY + "no space left on device", Trouble.STORE_FULL),
         (RETRY + "dial tcp 127.0.0.1:1: connect: connection refused", Trouble.STORE),

@@ -31,7 +31,7 @@ _HINTS = {
     "scope_missing": "Use an API token with this scope, or sign in with `space login`.",
     "payment_method_needed": "Add a card with `space payment-method add`, then try again.",
     "payment_method_in_use": "Try again when the payment is through: `space balance` and `space invoices` show it.",
-    "card_refused": "Nothing was kept. Try again, or use another card.",
+    "card_refused": "Nothing was kept. The sandbox takes its test cards, Stripe a --token pm_… made there.",
     "invoice_not_payable": "`space invoice NUMBER` shows its state and its payments.",
     "provider_unavailable": "It is not known whether this was done: see `space balance` and `space invoices` first.",
 }
@@ -72,8 +72,15 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str, params: Mapping[str, object] | None = None, *, attempts: int = ATTEMPTS) -> JsonObject:
-        return _read(self._call("GET", path, params=params, attempts=attempts))
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        authorised: bool = True,
+        attempts: int = ATTEMPTS,
+    ) -> JsonObject:
+        return _read(self._call("GET", path, params=params, authorised=authorised, attempts=attempts))
 
     def download(self, path: str, media_type: str) -> bytes:
         """A document that is not JSON.

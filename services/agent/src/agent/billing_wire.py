@@ -50,8 +50,8 @@ class InstanceUse(Answer):
 
 
 class Usage(Answer):
-    period_start: str
-    period_end: str
+    period_start: str | None
+    period_end: str | None
     storage: StorageUse
     by_backup: list[BackupUse]
     instances: list[InstanceUse]
@@ -105,7 +105,7 @@ class InvoiceSummary(Answer):
     total: Money
     due: Money
     issued_at: str | None
-    due_at: str | None
+    next_charge_at: str | None
     paid_at: str | None
 
 
@@ -117,9 +117,26 @@ class InvoiceLine(Answer):
     amount: Money
 
 
+class PaidFrom(Answer):
+    promotional: Money
+    balance: Money
+    card: Money
+    credited: Money
+
+
+class CreditNote(Answer):
+    number: str
+    reason: str
+    total: Money
+
+
 class Invoice(InvoiceSummary):
+    net: Money
+    tax: Money
     lines: list[InvoiceLine]
+    paid: PaidFrom
     payments: list[Payment]
+    credit_notes: list[CreditNote]
 
 
 class Balance(Answer):
@@ -143,8 +160,5 @@ class RegionPrices(Answer):
 
 
 class PriceBook(Answer):
-    version: str
-    effective_from: str
-    next_change_at: str | None
     in_words: list[str]
     regions: list[RegionPrices]

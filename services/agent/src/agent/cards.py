@@ -18,6 +18,9 @@ _FIELDS = ("number", "exp_month", "exp_year", "cvc")
 _SHAPE = '{"number": "…", "exp_month": 12, "exp_year": 2030, "cvc": "…"}'
 _EXPIRY = re.compile(r"([0-9]{1,2})\s*[/-]\s*([0-9]{2}|[0-9]{4})", re.ASCII)
 _CENTURY = 2000
+_WHICH = """Only the sandbox takes a card here: no real money moves, and it knows nothing but its test cards, such as
+4242 4242 4242 4242 (pays) and 4000 0000 0000 0341 (declines every payment). Where Stripe is used, stop (Ctrl-C) and
+give the --token of a payment method made there."""
 
 
 def ask_card() -> JsonObject:
@@ -29,6 +32,7 @@ def ask_card() -> JsonObject:
     if not (sys.stdin.isatty() and has_terminal()):
         hint = "Use --card-from FILE (- is standard input) with one JSON object, or --token with Stripe."
         raise UsageError("card_needed", "There is no terminal to ask for the card.", hint=hint)
+    typer.echo(_WHICH, err=True)
     number = typer.prompt("Card number", err=True)
     exp_month, exp_year = read_expiry(typer.prompt("Expiry (MM/YY)", err=True))
     try:

@@ -53,3 +53,11 @@ def gb_hours_text(byte_hours: str) -> str:
         return f"{Decimal(byte_hours) / GB:.2f}"
     except (InvalidOperation, ValueError):
         return byte_hours
+
+
+def share_text(share: str) -> str:
+    """A part of the whole, `0.25`, in percent; what is not a number is shown as it is."""
+    try:
+        return f"{Decimal(share) * 100:.1f} %"
+    except (InvalidOperation, ValueError):
+        return share

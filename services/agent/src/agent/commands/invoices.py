@@ -125,7 +125,7 @@ def _print_invoice(found: Invoice, out: Output) -> None:
         "State": found.state,
         "Period": f"{time_text(found.period_start)} to {time_text(found.period_end)}",
         "Issued": time_text(found.issued_at),
-        "Payable by": time_text(found.due_at),
+        "Next charge": time_text(found.next_charge_at),
         "Paid": time_text(found.paid_at),
     }
     out.fields({label: value for label, value in fields.items() if value != "-"})
@@ -134,9 +134,30 @@ def _print_invoice(found: Invoice, out: Output) -> None:
     ]
     columns = ("What", "Quantity", "Unit", "Unit price", "Amount")
     out.table([], columns, rows, empty="No lines.", optional=("Unit", "Unit price", "Quantity"))
-    out.fields({"Total": money_text(found.total), "Still due": money_text(found.due)})
+    out.fields(_totals(found))
     if found.payments:
         _print_payments(found, out)
+    for note in found.credit_notes:
+        out.words(f"Credit note {note.number}: {money_text(note.total)}, {note.reason}")
+
+
+def _totals(found: Invoice) -> dict[str, str]:
+    """What is to be paid and from where it was; nothing that is zero but the total."""
+    amounts = {
+        "Net": found.net if found.tax.amount_minor else None,
+        "Tax": found.tax,
+        "Total": found.total,
+        "Paid from promotional balance": found.paid.promotional,
+        "Paid from balance": found.paid.balance,
+        "Paid by card": found.paid.card,
+        "Credited": found.paid.credited,
+        "Still due": found.due,
+    }
+    return {
+        label: money_text(amount)
+        for label, amount in amounts.items()
+        if amount is not None and (amount.amount_minor or label == "Total")
+    }
 
 
 def _print_payments(found: Invoice, out: Output) -> None:

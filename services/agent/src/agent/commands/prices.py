@@ -8,7 +8,7 @@ from agent import api, session
 from agent.billing_wire import PriceBook
 from agent.commands.options import JsonFlag, Origin
 from agent.money import money_text
-from agent.output import Output, size_text, time_text
+from agent.output import Output, size_text
 
 
 def prices(
@@ -19,9 +19,9 @@ def prices(
     origin: Origin = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what is free and what is charged, in words, and the plans of instances."""
-    with session.open_client(origin) as client:
-        answer = client.get("/price-book", {"provider": provider, "region": region})
+    """Show what is free and what is charged, in words, and the plans of instances; no sign-in is needed."""
+    with session.open_anonymous(origin) as client:
+        answer = client.get("/price-book", {"provider": provider, "region": region}, authorised=False)
     found = api.parse(PriceBook, answer)
     out = Output(as_json=as_json)
     if as_json:
@@ -41,5 +41,3 @@ def prices(
     ]
     columns = ("Place", "Plan", "A month", "Traffic included", "Cloud storage included")
     out.table([], columns, rows, empty="No instances are sold here.", optional=("Cloud storage included",))
-    change = "" if found.next_change_at is None else f" Prices change at {time_text(found.next_change_at)}."
-    out.say(f"Price book {found.version}, in force since {time_text(found.effective_from)}.{change}")

@@ -51,11 +51,9 @@ def at_the_limit(found: Quota) -> str:
         return f"While a bill is open, uploads stop at the free {size_text(found.allowance_bytes)}. {stays}"
     if not found.has_payment_method:
         return f"At the limit uploads stop, and nothing is charged. {stays} `space payment-method add` lets you go on."
-    if found.spend_limit is None:
-        return f"What is above the free {size_text(found.allowance_bytes)} is charged to your card (`space prices`)."
     return (
-        f"What is above the free {size_text(found.allowance_bytes)} is charged (`space prices`), up to "
-        f"{money_text(found.spend_limit)} a month; then uploads stop. {stays} `space quota --spend-limit` changes it."
+        f"What is above the free {size_text(found.allowance_bytes)} is charged to you (`space prices`); at the spend "
+        f"limit uploads stop. {stays} `space quota --spend-limit AMOUNT` changes it."
     )
 
 
@@ -67,7 +65,7 @@ def _fields(found: Quota) -> dict[str, str]:
         "Free": f"{size_text(found.allowance_bytes)} for {instances}",
         "Limit": size_text(found.limit_bytes),
         "Left": size_text(found.left_bytes),
-        "Spend limit": f"{money_text(found.spend_limit)}, of which {money_text(found.spent)} is spent",
+        "Spend limit": f"{money_text(found.spend_limit)} a month, of which {money_text(found.spent)} is spent",
         "Payment method": "yes" if found.has_payment_method else "none",
         "Standing": STANDINGS.get(found.standing, found.standing),
     }

@@ -8,7 +8,7 @@ from agent import api, session
 from agent.billing_wire import DayUse, Usage
 from agent.commands.options import JsonFlag, Origin
 from agent.config import JsonObject
-from agent.money import gb_hours_text, money_text
+from agent.money import gb_hours_text, money_text, share_text
 from agent.output import Output, size_text, time_text
 
 
@@ -37,8 +37,13 @@ def usage(
 
 def _fields(found: Usage) -> dict[str, str]:
     storage = found.storage
+    month = (
+        "none yet"
+        if found.period_start is None
+        else f"{time_text(found.period_start)} to {time_text(found.period_end)}"
+    )
     fields = {
-        "Month": f"{time_text(found.period_start)} to {time_text(found.period_end)}",
+        "Month": month,
         "Backup storage": f"{size_text(storage.used_bytes)}, {size_text(storage.allowance_bytes)} of it free of charge",
         "Charged": f"{storage.charged_gb_hours} GB-hours: {money_text(storage.charge)}",
     }
@@ -49,7 +54,7 @@ def _fields(found: Usage) -> dict[str, str]:
 
 def _print_backups(found: Usage, out: Output) -> None:
     rows = [
-        (use.name or use.backup_id, gb_hours_text(use.byte_hours), use.share, money_text(use.charge))
+        (use.name or use.backup_id, gb_hours_text(use.byte_hours), share_text(use.share), money_text(use.charge))
         for use in found.by_backup
     ]
     empty = "No backup has used storage this month."
