@@ -66,15 +66,23 @@ class Account(Base):
 
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)
     currency: Mapped[str]
-    anchor_at: Mapped[datetime | None] = mapped_column(comment="from which its months are counted; null: nothing used yet")
+    anchor_at: Mapped[datetime | None] = mapped_column(
+        comment="from which its months are counted; null: nothing used yet"
+    )
     close_due_at: Mapped[datetime | None] = mapped_column(comment="when what was used is invoiced next")
     promotional_minor: Mapped[int] = mapped_column(default=0)
-    balance_minor: Mapped[int] = mapped_column(default=0, comment="paid in; negative: owed, collected with the next charge")
+    balance_minor: Mapped[int] = mapped_column(
+        default=0, comment="paid in; negative: owed, collected with the next charge"
+    )
     spend_limit_minor: Mapped[int | None] = mapped_column(comment="null: as the settings say")
     standing: Mapped[str] = mapped_column(default=Standing.CURRENT)
-    quota_reason: Mapped[str | None] = mapped_column(comment="why uploads are stopped, as last told; null: they are not")
+    quota_reason: Mapped[str | None] = mapped_column(
+        comment="why uploads are stopped, as last told; null: they are not"
+    )
     quota_number: Mapped[int] = mapped_column(default=0, comment="of the last word about it")
-    assess_due_at: Mapped[datetime | None] = mapped_column(comment="when time alone may have changed what may be uploaded")
+    assess_due_at: Mapped[datetime | None] = mapped_column(
+        comment="when time alone may have changed what may be uploaded"
+    )
     provider_customer: Mapped[str | None]
     billing_name: Mapped[str | None]
     country: Mapped[str | None]
@@ -146,7 +154,7 @@ class StorageSample(Base):
 
 
 class UsagePeriod(Base):
-    """A closed stretch of metering, of an owner's backup storage or of an instance: what it costs, and what was billed."""
+    """A closed stretch of metering, of an owner's backup storage or of an instance, and what was billed of it."""
 
     __tablename__ = "usage_periods"
 
@@ -191,7 +199,9 @@ class Reservation(Base):
     backup_id: Mapped[UUID]
     terminus_id: Mapped[UUID | None]
     reserved_bytes: Mapped[int]
-    base_bytes: Mapped[int] = mapped_column(comment="what the backup held then; growth since then is no longer reserved")
+    base_bytes: Mapped[int] = mapped_column(
+        comment="what the backup held then; growth since then is no longer reserved"
+    )
     declared: Mapped[bool] = mapped_column(comment="a guess ends with the first measurement, a declared size does not")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -221,12 +231,17 @@ class PaymentMethod(Base):
     is_default: Mapped[bool]
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
-    forget_due_at: Mapped[datetime | None] = mapped_column(comment="when the provider is told (again) to forget the card")
+    forget_due_at: Mapped[datetime | None] = mapped_column(
+        comment="when the provider is told (again) to forget the card"
+    )
     forgotten_at: Mapped[datetime | None] = mapped_column(comment="when the provider confirmed that it forgot the card")
 
     __table_args__ = (
         Index(
-            "uq_payment_methods_default", "owner_id", unique=True, postgresql_where=text("is_default AND removed_at IS NULL")
+            "uq_payment_methods_default",
+            "owner_id",
+            unique=True,
+            postgresql_where=text("is_default AND removed_at IS NULL"),
         ),
         Index(None, "owner_id", "created_at", "id"),
         Index(
@@ -404,7 +419,9 @@ class Payment(Base):
     updated_at: Mapped[datetime]
     ask_due_at: Mapped[datetime | None] = mapped_column(comment="when the provider is to be called or asked (again)")
     asked: Mapped[int] = mapped_column(default=0, comment="calls without a certain answer since the last one")
-    tried_at: Mapped[datetime | None] = mapped_column(comment="when the provider was last told, or may have been, to hold")
+    tried_at: Mapped[datetime | None] = mapped_column(
+        comment="when the provider was last told, or may have been, to hold"
+    )
 
     __table_args__ = (
         one_of("purpose", "order", "invoice", "top_up"),
@@ -475,7 +492,9 @@ class Order(Base):
     owner_id: Mapped[UUID] = mapped_column(ForeignKey(Account.owner_id))
     restore_id: Mapped[UUID | None]
     state: Mapped[str]
-    tries: Mapped[int] = mapped_column(Integer, comment="how often it was placed: once, and after each failure that was retried")
+    tries: Mapped[int] = mapped_column(
+        Integer, comment="how often it was placed: once, and after each failure that was retried"
+    )
     promotional_minor: Mapped[int] = mapped_column(comment="set aside from promotional balance")
     balance_minor: Mapped[int] = mapped_column(comment="set aside from balance")
     debt_minor: Mapped[int] = mapped_column(comment="carried sums that the card pays on top")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, HttpUrl, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import BaseModel, HttpUrl, PositiveFloat, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings

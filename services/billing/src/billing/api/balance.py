@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from billing.api.callers import Reader, Writer
 from billing.domain.dunning import Standing
-from billing.operations import accounts, payments, top_ups
+from billing.operations import accounts, payments, price_books, top_ups
 from billing.queries import balance as queries
 from billing.queries import payments as payment_queries
 from billing.schemas.payments import BalanceChange, BalanceRead, PaymentAsked, PaymentRead, TopUpCreate
@@ -24,7 +24,7 @@ async def get_balance(caller: Reader, tx: ReadTx) -> dict[str, Any]:
     """What you have with us, how you stand with your bills, and when you are charged next."""
     account = await accounts.find(tx, caller.owner_id)
     if account is None:
-        nothing = {"amount_minor": 0, "currency": accounts.CURRENCY}
+        nothing = {"amount_minor": 0, "currency": await price_books.currency(tx)}
         return {"balance": nothing, "promotional": nothing, "standing": Standing.CURRENT, "next_charge_at": None}
     return {
         "balance": {"amount_minor": account.balance_minor, "currency": account.currency},

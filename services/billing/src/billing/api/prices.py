@@ -19,18 +19,20 @@ PlaceName = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get("", response_model=PriceBookRead)
-async def read_price_book(request: Request, tx: ReadTx, provider: PlaceName = None, region: PlaceName = None) -> Response:
+async def read_price_book(
+    request: Request, tx: ReadTx, provider: PlaceName = None, region: PlaceName = None
+) -> Response:
     """What things cost now, of all places or of some; for everybody, signed in or not."""
     book, now = await price_books.current(tx), datetime.now(UTC)
-    return cached_json(request, PriceBookRead.model_validate(_read(book, now, provider, region)).model_dump(mode="json"))
+    return cached_json(
+        request, PriceBookRead.model_validate(_read(book, now, provider, region)).model_dump(mode="json")
+    )
 
 
 def _read(book: PriceBook, now: datetime, provider: str | None, region: str | None) -> dict[str, Any]:
     version, next_change_at = book.in_force(now), book.next_change(now)
     regions = [
-        each
-        for each in version.regions.values()
-        if provider in (None, each.provider) and region in (None, each.name)
+        each for each in version.regions.values() if provider in (None, each.provider) and region in (None, each.name)
     ]
     if not regions:
         raise PlaceUnknown(

@@ -49,7 +49,9 @@ async def read_days(
     request: Request,
     caller: Reader,
     tx: ReadTx,
-    first: Annotated[date | None, Query(alias="from", description="The first day (UTC); the period's when absent.")] = None,
+    first: Annotated[
+        date | None, Query(alias="from", description="The first day (UTC); the period's when absent.")
+    ] = None,
     last: Annotated[date | None, Query(alias="to", description="The last day; today when absent.")] = None,
 ) -> Response:
     """Backup storage and its charge by day of UTC, at most 366 days."""

@@ -4,15 +4,14 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.dunning import LADDER, Standing
 from billing.models import Account, AccountMove
+from billing.operations import price_books
+from billing.queries import accounts as queries
 from shared.events.billing import AccountCleared, AccountRestricted
 from shared.outbox import publish
-
-CURRENCY = "USD"
 
 
 async def find(session: AsyncSession, owner_id: UUID) -> Account | None:
@@ -25,14 +24,12 @@ async def lock(session: AsyncSession, owner_id: UUID, now: datetime) -> Account:
 
     Everything that moves an owner's money locks this row first, and before any other row of theirs.
     """
-    locked = select(Account).where(Account.owner_id == owner_id).with_for_update().execution_options(populate_existing=True)
+    locked = (
+        select(Account).where(Account.owner_id == owner_id).with_for_update().execution_options(populate_existing=True)
+    )
     account = await session.scalar(locked)
     if account is None:
-        made = insert(Account).values(
-            owner_id=owner_id, currency=CURRENCY, promotional_minor=0, balance_minor=0, standing=Standing.CURRENT,
-            quota_number=0, address_lines=[], created_at=now,
-        )  # fmt: skip
-        await session.execute(made.on_conflict_do_nothing())
+        await queries.add_accounts(session, [owner_id], await price_books.currency(session), now)
         account = (await session.scalars(locked)).one()
     return account
 
@@ -43,9 +40,7 @@ def move(session: AsyncSession, account: Account, standing: Standing, reason: st
     if source is standing:
         return False
     account.standing = standing
-    session.add(
-        AccountMove(owner_id=account.owner_id, source=source, target=standing, reason=reason, moved_at=now)
-    )
+    session.add(AccountMove(owner_id=account.owner_id, source=source, target=standing, reason=reason, moved_at=now))
     restricted = LADDER.index(Standing.RESTRICTED)
     if LADDER.index(standing) >= restricted:
         publish(session, AccountRestricted(owner_id=account.owner_id, standing=standing.value, occurred_at=now))

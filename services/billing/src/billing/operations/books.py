@@ -8,7 +8,7 @@ from shared.db import Database
 
 
 async def imbalance_minor(session: AsyncSession) -> int:
-    """How far the ledger and the balances that are kept beside it are apart, all differences added; 0 when all is well."""
+    """How far the ledger and the balances beside it are apart, all differences added; 0 when all is well."""
     return sum(abs(difference) for difference in await queries.differences(session))
 
 

@@ -41,7 +41,9 @@ async def take_in(session: AsyncSession, events: Sequence[InstanceUsageMeasured]
             await periods.correct_counters(session, account, instance, since, now)
 
 
-async def settle(session: AsyncSession, owner_id: UUID, instance_id: UUID, returned_at: datetime, now: datetime) -> None:
+async def settle(
+    session: AsyncSession, owner_id: UUID, instance_id: UUID, returned_at: datetime, now: datetime
+) -> None:
     """An instance is gone: bill what was used, give back what was paid ahead. Hearing it again changes nothing.
 
     It is remembered also of an instance whose order is not known to be fulfilled: that word may still be on its way.

@@ -28,7 +28,9 @@ def units(amount_minor: int) -> str:
 def decimal(value: Fraction, places: int = 6) -> str:
     """A number to be read, without trailing noughts."""
     # Decimal divides at 28 digits by default, which is more than is shown.
-    shown = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    shown = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(
+        Decimal(1).scaleb(-places), ROUND_HALF_EVEN
+    )
     text = format(shown, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -60,9 +62,10 @@ def for_storage(accrual: Accrual, start: datetime, end: datetime, book: PriceBoo
 
 def for_month(instance: Instance, start: datetime, end: datetime, monthly_minor: int) -> Line:
     """An instance's month, paid in advance."""
+    place = f"{instance.provider} {instance.region}"
     return Line(
         kind=LineKind.INSTANCE,
-        description=f"Instance {instance.name} ({instance.provider} {instance.region}, {instance.plan}), {span(start, end)}",
+        description=f"Instance {instance.name} ({place}, {instance.plan}), {span(start, end)}",
         quantity="1",
         unit="month",
         unit_price=units(monthly_minor),
@@ -72,9 +75,14 @@ def for_month(instance: Instance, start: datetime, end: datetime, monthly_minor:
 
 
 def for_counters(
-    instance: Instance, paid: InstanceMonth, version: Version, before: Count | None, counts: Sequence[Count], end: datetime
+    instance: Instance,
+    paid: InstanceMonth,
+    version: Version,
+    before: Count | None,
+    counts: Sequence[Count],
+    end: datetime,
 ) -> list[Line]:
-    """An instance's traffic and cloud storage from a month's start until ``end``, above what its plan includes, by tier.
+    """An instance's traffic and cloud storage from a month's start until ``end``, above what is included, by tier.
 
     In its first month the order has paid what the restore brought in.
     """

@@ -13,6 +13,7 @@ from billing.domain.months import month
 from billing.domain.prices import PriceBook
 from billing.models import Account, Meter
 from billing.operations import meters, periods, price_books, quota
+from billing.queries import accounts as account_queries
 from billing.queries import metering as queries
 from billing.queries import periods as period_queries
 from billing.queries import quota as quota_queries
@@ -20,10 +21,11 @@ from shared.events.catalog import StorageMeasured
 
 
 async def take_in(session: AsyncSession, events: Sequence[StorageMeasured], now: datetime) -> None:
-    """Add samples to the meters: those known already change nothing, late ones correct what was reckoned without them."""
+    """Add samples to the meters: known ones change nothing, late ones correct what was reckoned without them."""
     book = await price_books.current(session)
-    currency = book.versions[-1].currency
-    accounts = await queries.lock_accounts(session, (event.owner_id for event in events), currency, now)
+    owner_ids = {event.owner_id for event in events}
+    await account_queries.add_accounts(session, owner_ids, await price_books.currency(session), now)
+    accounts = await account_queries.lock_accounts(session, owner_ids)
     fresh = await _store(session, events)
     if not fresh:
         return

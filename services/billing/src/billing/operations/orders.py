@@ -113,16 +113,18 @@ async def cancel(session: AsyncSession, owner_id: UUID, order_id: UUID, now: dat
     return order
 
 
-async def release_due(database: Database, now: datetime) -> int:
-    """Let go of what nobody took in a day."""
+async def release_due(database: Database, now: datetime, owner_id: UUID | None = None) -> int:
+    """Let go of what nobody took in a day, each in a transaction of its own; of one owner when named."""
     async with database.reading() as session:
-        due = await queries.due(session, now, BATCH)
-    for owner_id, order_id in due:
+        due = await queries.due(session, now, BATCH, owner_id)
+    for owner, order_id in due:
         async with database.transaction() as session:
-            account = await accounts.lock(session, owner_id, now)
+            account = await accounts.lock(session, owner, now)
             order = await queries.find_for_update(session, order_id)
             if order is not None and order.due_at is not None and order.due_at <= now:
-                await _release(session, account, order, "order_expired", "The order was not fulfilled within a day.", now)
+                await _release(
+                    session, account, order, "order_expired", "The order was not fulfilled within a day.", now
+                )
     return len(due)
 
 
@@ -221,7 +223,9 @@ async def _find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | 
 async def _require_same_method(session: AsyncSession, order: Order, method_id: UUID | None) -> None:
     payment = await session.get(Payment, order.payment_id) if order.payment_id else None
     if method_id is not None and payment is not None and payment.method_id != method_id:
-        raise QuoteConfirmed("This quote was confirmed with another card. See GET /api/v1/orders.", order_id=str(order.id))
+        raise QuoteConfirmed(
+            "This quote was confirmed with another card. See GET /api/v1/orders.", order_id=str(order.id)
+        )
 
 
 def _written(session: AsyncSession, order: Order | None, quote: Quote, wanted: Allocation, now: datetime) -> Order:
@@ -264,7 +268,9 @@ def _source(order: Order) -> str:
     return f"order:{order.id}:{order.tries}"
 
 
-async def _release(session: AsyncSession, account: Account, order: Order, code: str, reason: str, now: datetime) -> None:
+async def _release(
+    session: AsyncSession, account: Account, order: Order, code: str, reason: str, now: datetime
+) -> None:
     await _give_back(session, account, order, now)
     order.code, order.reason = code, reason
     _move(session, order, OrderTrigger.RELEASE, now)
@@ -348,7 +354,7 @@ def _due(terms: dict[str, Any], event: CaptureWanted, started_at: datetime) -> t
     until = max(event.ended_at.replace(microsecond=0), started_at)
     used = Line(
         kind=LineKind.INSTANCE,
-        description=f"Instance {terms['instance_name']}, {lines.span(started_at, until)}, until you gave up the restore",
+        description=f"Instance {terms['instance_name']} until you gave up the restore, {lines.span(started_at, until)}",
         quantity=lines.decimal(Fraction(part, whole), 9),
         unit="month",
         unit_price=lines.units(terms["monthly_minor"]),

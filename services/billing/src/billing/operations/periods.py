@@ -62,7 +62,9 @@ async def next_close(session: AsyncSession, account: Account, after: datetime) -
     return month(account.anchor_at, month_number(account.anchor_at, after) + 1)
 
 
-async def settle(session: AsyncSession, account: Account, instance: Instance, returned_at: datetime, now: datetime) -> None:
+async def settle(
+    session: AsyncSession, account: Account, instance: Instance, returned_at: datetime, now: datetime
+) -> None:
     """A locked account's instance is gone: what was used is invoiced, what was paid ahead is given back against it."""
     end = max(returned_at.replace(microsecond=0), instance.anchor_at)
     while account.close_due_at is not None and account.close_due_at <= end:
@@ -99,7 +101,9 @@ async def correct_storage(session: AsyncSession, account: Account, since: dateti
             await _correct(session, account, period, sum(line.amount_minor for line in found), now)
 
 
-async def correct_counters(session: AsyncSession, account: Account, instance: Instance, since: datetime, now: datetime) -> None:
+async def correct_counters(
+    session: AsyncSession, account: Account, instance: Instance, since: datetime, now: datetime
+) -> None:
     """A reading came late: set right what the instance's closed months after it say."""
     for period in await queries.ended_periods(session, instance.id, since):
         book = await price_books.current(session)
@@ -156,7 +160,13 @@ async def _final(session: AsyncSession, account: Account, invoice: Invoice, now:
 
 
 async def _give_back(
-    session: AsyncSession, account: Account, instance: Instance, paid: InstanceMonth, end: datetime, owed: int, now: datetime
+    session: AsyncSession,
+    account: Account,
+    instance: Instance,
+    paid: InstanceMonth,
+    end: datetime,
+    owed: int,
+    now: datetime,
 ) -> int:
     """The unused part of a month paid ahead; how much of it stays as balance for what is owed."""
     invoice = await session.get(Invoice, paid.invoice_id) if paid.invoice_id else None

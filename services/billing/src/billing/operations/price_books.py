@@ -1,6 +1,7 @@
 """The price book in use: loaded whole, never changed in what is past."""
 
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,11 @@ async def current(session: AsyncSession) -> PriceBook:
     return found
 
 
+async def currency(session: AsyncSession) -> str:
+    """The one currency of the book in use, and so of every account."""
+    return (await current(session)).versions[-1].currency
+
+
 async def load_from_settings(session: AsyncSession, document: str, file: str, now: datetime) -> None:
     """Put the configured price book into use, unless an operator has loaded another since it last changed."""
     seen = select(PriceBookDocument.number).where(PriceBookDocument.document == document).limit(1)
@@ -55,7 +61,8 @@ async def load(session: AsyncSession, document: str, file: str, now: datetime) -
         wanted = parse(document, file)
     except PriceBookProblems as error:
         raise PriceBookInvalid(
-            f"This price book cannot be used; nothing was changed. {error}", problems=[str(each) for each in error.problems]
+            f"This price book cannot be used; nothing was changed. {error}",
+            problems=[str(each) for each in error.problems],
         ) from error
     last = await session.scalar(select(PriceBookDocument).order_by(PriceBookDocument.number.desc()).limit(1))
     if last is not None:
@@ -77,11 +84,8 @@ def _refuse_rewriting(used: PriceBook, wanted: PriceBook, file: str, now: dateti
         kept = next((each for each in wanted.versions if each.name == version.name), None)
         if kept is None:
             problems.append(f"{file}: version {version.name} is missing; it was in force and stays in the book.")
-        elif (kept.effective_from, kept.regions, kept.currency, kept.free_bytes_per_terminus, kept.max_free_terminus) != (
-            version.effective_from, version.regions, version.currency, version.free_bytes_per_terminus,
-            version.max_free_terminus,
-        ):  # fmt: skip
-            problems.append(f"{file}: version {version.name} has been in force and is not to be changed; add a new one.")
+        elif replace(kept, effective_until=None) != replace(version, effective_until=None):
+            problems.append(f"{file}: version {version.name} has been in force and does not change; add a new one.")
     known = {version.name for version in used.versions}
     problems += [
         f"{file}: version {version.name} would begin in the past; a new one begins in the future."

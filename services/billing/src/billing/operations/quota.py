@@ -63,7 +63,7 @@ class Answer:
 
 
 async def look(session: AsyncSession, account: Account, now: datetime, wanting: Wanted | None = None) -> Assessment:
-    """How an owner stands. A Terminus whose first backup is being written counts for what may be written, not for the bill.
+    """How an owner stands. A Terminus whose first backup is being written counts here, and not for the bill.
 
     Args:
         wanting: A key that is being asked for: its backup's earlier reservations make way, its Terminus counts.
@@ -85,7 +85,9 @@ async def look(session: AsyncSession, account: Account, now: datetime, wanting: 
     spent = 0
     meter = await session.get(Meter, account.owner_id)
     if meter is not None and (pool.used_bytes > free or meter.accrued):
-        spent = round_minor(charge(await meters.accrued_at(session, meter, max(now, meter.period_start), book), book, book.place))
+        spent = round_minor(
+            charge(await meters.accrued_at(session, meter, max(now, meter.period_start), book), book, book.place)
+        )
     quota = assess(
         used_bytes=pool.used_bytes,
         reserved_bytes=reserved,

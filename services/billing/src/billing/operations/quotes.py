@@ -113,7 +113,7 @@ def _find(version: Version, wanted: Wanted) -> tuple[Region, Plan]:
     plan = region.plans.get(wanted.plan)
     if plan is None:
         raise PlaceUnknown(
-            f"There is no plan {wanted.plan} in {wanted.provider} {wanted.region}. GET /api/v1/price-book lists the plans.",
+            f"There is no plan {wanted.plan} in {wanted.provider} {wanted.region}. GET /api/v1/price-book lists plans.",
             plans=sorted(region.plans),
         )
     return region, plan

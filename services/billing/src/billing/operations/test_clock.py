@@ -41,7 +41,7 @@ async def step(database: Database, adapters: Adapters, owner_id: UUID, due: date
     """What jobs would do for an owner at an instant."""
     async with database.transaction() as session:
         await _close(session, owner_id, due)
-    await orders.release_due(database, due)
+    await orders.release_due(database, due, owner_id)
     await invoices.finalise_due(database, due, owner_id)
     await collect.charge_due(database, due, owner_id)
     async with database.reading() as session:

@@ -178,4 +178,3 @@ def _money(exact: Fraction, currency: str) -> Money:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-

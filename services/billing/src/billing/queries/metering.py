@@ -10,27 +10,8 @@ from sqlalchemy import ColumnElement, case, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.domain.dunning import Standing
 from billing.domain.meter import Level, Sample
-from billing.models import Account, Meter, MeteredBackup, Reservation, StorageSample
-
-
-async def lock_accounts(session: AsyncSession, owner_ids: Iterable[UUID], currency: str, now: datetime) -> dict[UUID, Account]:
-    """These owners' accounts, made where there are none, locked in one order."""
-    wanted = sorted(set(owner_ids))
-    made = insert(Account).values(
-        [
-            {
-                "owner_id": owner_id, "currency": currency, "promotional_minor": 0, "balance_minor": 0,
-                "standing": Standing.CURRENT, "quota_number": 0, "address_lines": [], "created_at": now,
-            }
-            for owner_id in wanted
-        ]
-    )  # fmt: skip
-    await session.execute(made.on_conflict_do_nothing())
-    locked = select(Account).where(Account.owner_id.in_(wanted)).order_by(Account.owner_id).with_for_update()
-    rows = await session.scalars(locked.execution_options(populate_existing=True))
-    return {account.owner_id: account for account in rows}
+from billing.models import Meter, MeteredBackup, Reservation, StorageSample
 
 
 async def add_samples(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tuple[UUID, datetime]]:
@@ -118,7 +99,9 @@ async def save_levels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) 
     )
 
 
-async def name_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID, terminus_id: UUID | None, name: str) -> None:
+async def name_backup(
+    session: AsyncSession, owner_id: UUID, backup_id: UUID, terminus_id: UUID | None, name: str
+) -> None:
     """Remember what a backup is called; its level is left as it is."""
     made = insert(MeteredBackup).values(
         backup_id=backup_id, owner_id=owner_id, terminus_id=terminus_id, name=name, storage_bytes=0, has_snapshot=False

@@ -16,9 +16,11 @@ async def find_for_update(session: AsyncSession, order_id: UUID) -> Order | None
     return await session.get(Order, order_id, with_for_update=True, populate_existing=True)
 
 
-async def due(session: AsyncSession, now: datetime, limit: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and orders whose time is over, not locked."""
+async def due(session: AsyncSession, now: datetime, limit: int, owner_id: UUID | None) -> Sequence[tuple[UUID, UUID]]:
+    """Owners and orders whose time is over, not locked; of one owner when named."""
     found = select(Order.owner_id, Order.id).where(Order.due_at <= now).order_by(Order.due_at).limit(limit)
+    if owner_id is not None:
+        found = found.where(Order.owner_id == owner_id)
     return [(row.owner_id, row.id) for row in await session.execute(found)]
 
 

@@ -12,7 +12,7 @@ from billing.models import Account, Adjustment, Instance, InstanceMonth, Instanc
 
 
 async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Account]:
-    """Locked accounts whose use is to be invoiced, those whose turn came first; those another worker has are left out."""
+    """Locked accounts whose use is to be invoiced, the longest due first; those another worker has are left out."""
     due = (
         select(Account)
         .where(Account.close_due_at <= now)

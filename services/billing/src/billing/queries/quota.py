@@ -22,7 +22,7 @@ async def used_bytes(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[U
 
 
 async def live_reservations(session: AsyncSession, owner_id: UUID, now: datetime) -> Sequence[Any]:
-    """Reservations whose key has not ended, with what their backup holds by now; ``ended_at`` once they hold no room."""
+    """Reservations whose key has not ended, and how much of each is not written yet; ``ended_at``: they hold no room."""
     held = func.coalesce(MeteredBackup.storage_bytes, 0)
     found = (
         select(
@@ -40,7 +40,9 @@ async def live_reservations(session: AsyncSession, owner_id: UUID, now: datetime
 async def end_reservations(session: AsyncSession, backup_id: UUID, now: datetime) -> None:
     """A newer key of the same backup takes the place of these."""
     await session.execute(
-        update(Reservation).where(Reservation.backup_id == backup_id, Reservation.ended_at.is_(None)).values(ended_at=now)
+        update(Reservation)
+        .where(Reservation.backup_id == backup_id, Reservation.ended_at.is_(None))
+        .values(ended_at=now)
     )
 
 
