@@ -110,9 +110,13 @@ async def test_a_price_change_in_the_middle_of_a_month_is_split_there(world: Wor
     world.now = START
     packaged = PACKAGED_PRICE_BOOK.read_text()
     body = packaged.partition("  - name:")[2]
-    changed = packaged + "  - name:" + body.replace('"2020-01"', '"2026-02"').replace(
-        "2020-01-01T00:00:00Z", "2026-01-16T00:00:00Z"
-    ).replace('"0.08"', '"0.10"')
+    changed = (
+        packaged
+        + "  - name:"
+        + body.replace('"2020-01"', '"2026-02"')
+        .replace("2020-01-01T00:00:00Z", "2026-01-16T00:00:00Z")
+        .replace('"0.08"', '"0.10"')
+    )
     async with world.database.transaction() as session:
         assert await price_books.load(session, changed, "changed.yaml", START)
     await world.add_card()

@@ -22,7 +22,7 @@ async def used_bytes(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[U
 
 
 async def live_reservations(session: AsyncSession, owner_id: UUID, now: datetime) -> Sequence[Any]:
-    """Reservations whose key has not ended, and how much of each is not written yet; ``ended_at``: they hold no room."""
+    """Reservations whose key has not ended, with what is not written of them yet; ``ended_at``: they hold no room."""
     held = func.coalesce(MeteredBackup.storage_bytes, 0)
     found = (
         select(
