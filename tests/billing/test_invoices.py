@@ -81,14 +81,12 @@ async def test_a_draft_has_its_lines_and_no_number(database: Database, owner_id:
     assert [(each.number, each.amount_minor) for each in lines] == [(1, 1200), (2, 34)]
 
 
-@pytest.mark.parametrize("amounts", [(), (0,), (500, -500), (500, -501)])
-async def test_lines_that_come_to_nothing_make_no_draft(
-    database: Database, owner_id: UUID, amounts: tuple[int, ...]
-) -> None:
+async def test_lines_that_come_to_nothing_make_no_draft(database: Database, owner_id: UUID) -> None:
     async with database.transaction() as session:
         account = await accounts.lock(session, owner_id, NOW)
-        lines = [line(amount) for amount in amounts]
-        assert await invoices.draft(session, account, InvoiceKind.USAGE, lines, START, NOW, NOW, NOW) is None
+        for amounts in [(), (0,), (500, -500), (500, -501)]:
+            lines = [line(amount) for amount in amounts]
+            assert await invoices.draft(session, account, InvoiceKind.USAGE, lines, START, NOW, NOW, NOW) is None
         assert (await session.scalars(select(Invoice))).all() == []
 
 
@@ -155,25 +153,24 @@ async def test_an_issued_invoice_has_a_number_its_owners_details_and_is_announce
     await check_books(database)
 
 
-@pytest.mark.parametrize(
-    ("country", "net", "tax", "rate"),
-    [
-        ("DE", 1000, 190, "0.19"),
-        ("CH", 1000, 81, "0.081"),
-        # Half to even: 0.5 and 1.5 cents.
-        ("FR", 250, 12, "0.05"),
-        ("FR", 350, 18, "0.05"),
-        ("US", 1000, 0, None),
-    ],
-)
-async def test_tax_is_that_of_the_owners_country_rounded_once(
-    database: Database, owner_id: UUID, country: str, net: int, tax: int, rate: str | None
-) -> None:
+TAXED = [
+    ("DE", 1000, 190, "0.19"),
+    ("CH", 1000, 81, "0.081"),
+    # Half to even: 12.5 and 17.5 cents.
+    ("FR", 250, 12, "0.05"),
+    ("FR", 350, 18, "0.05"),
+    ("US", 1000, 0, None),
+]
+
+
+async def test_tax_is_that_of_the_owners_country_rounded_once(database: Database) -> None:
     await tax_for(database, '{DE: "0.19", CH: "0.081", FR: "0.05"}')
-    await settle_in(database, owner_id, country)
-    found = await invoice_of(database, (await issued(database, owner_id, net)).id)
-    assert (found.net_minor, found.tax_minor, found.total_minor, found.tax_rate) == (net, tax, net + tax, rate)
-    assert found.tax_country == (country if rate else None)
+    for country, net, tax, rate in TAXED:
+        owner_id = uuid4()
+        await settle_in(database, owner_id, country)
+        found = await invoice_of(database, (await issued(database, owner_id, net)).id)
+        assert (found.net_minor, found.tax_minor, found.total_minor, found.tax_rate) == (net, tax, net + tax, rate)
+        assert found.tax_country == (country if rate else None)
     await check_books(database)
 
 
@@ -190,55 +187,44 @@ async def test_an_order_is_taxed_as_its_quote_promised(database: Database, owner
     assert (await invoice_of(database, untaxed.id)).tax_minor == 0
 
 
-@pytest.mark.parametrize(
-    ("total", "promotional", "balance", "paid", "left"),
-    [
-        # total, what there is; what paid (promotional, balance), what is left (promotional, balance).
-        (500, 700, 300, (500, 0), (200, 300)),
-        (500, 200, 700, (200, 300), (0, 400)),
-        (500, 200, 300, (200, 300), (0, 0)),
-        (500, 0, 500, (0, 500), (0, 0)),
-        # 0.99 left is not charged: the balance is below zero then.
-        (500, 200, 201, (200, 300), (0, -99)),
-        (99, 0, 0, (0, 99), (0, -99)),
-        (1, 0, 0, (0, 1), (0, -1)),
-    ],
-)
-async def test_promotional_balance_pays_first_then_the_balance_and_a_small_rest_is_carried(
-    database: Database,
-    owner_id: UUID,
-    total: int,
-    promotional: int,
-    balance: int,
-    paid: tuple[int, int],
-    left: tuple[int, int],
-) -> None:
-    await give(database, owner_id, promotional=promotional, balance=balance)
-    found = await invoice_of(database, (await issued(database, owner_id, total)).id)
-    assert (found.promotional_minor, found.balance_minor) == paid
-    assert (found.state, found.card_minor, found.charge_due_at) == ("paid", 0, None)
-    account = await account_of(database, owner_id)
-    assert (account.promotional_minor, account.balance_minor) == left
+WITHOUT_CARD = [
+    # total, what there is; what paid (promotional, balance), what is left (promotional, balance).
+    (500, 700, 300, (500, 0), (200, 300)),
+    (500, 200, 700, (200, 300), (0, 400)),
+    (500, 200, 300, (200, 300), (0, 0)),
+    (500, 0, 500, (0, 500), (0, 0)),
+    # 0.99 left is not charged: the balance is below zero then.
+    (500, 200, 201, (200, 300), (0, -99)),
+    (99, 0, 0, (0, 99), (0, -99)),
+    (1, 0, 0, (0, 1), (0, -1)),
+]
+
+
+async def test_promotional_balance_pays_first_then_the_balance_and_a_small_rest_is_carried(database: Database) -> None:
+    for total, promotional, balance, paid, left in WITHOUT_CARD:
+        owner_id = uuid4()
+        await give(database, owner_id, promotional=promotional, balance=balance)
+        found = await invoice_of(database, (await issued(database, owner_id, total)).id)
+        assert (found.promotional_minor, found.balance_minor) == paid
+        assert (found.state, found.card_minor, found.charge_due_at) == ("paid", 0, None)
+        account = await account_of(database, owner_id)
+        assert (account.promotional_minor, account.balance_minor) == left
     await check_books(database)
 
 
-@pytest.mark.parametrize(
-    ("total", "promotional", "balance", "by_card"),
-    [(500, 0, 0, 500), (500, 100, 0, 400), (500, 100, 300, 100), (500, 100, 100, 300)],
-)
-async def test_the_card_pays_what_the_balances_do_not(
-    world: World, total: int, promotional: int, balance: int, by_card: int
-) -> None:
-    await give(world.database, world.owner_id, promotional=promotional, balance=balance)
-    await world.add_card()
-    invoice = await issued(world.database, world.owner_id, total, now=world.now)
-    assert invoice.open_minor == by_card
-    await world.work()
-    [found] = await world.invoices()
-    assert (found.state, found.promotional_minor, found.balance_minor) == ("paid", promotional, balance)
-    assert (found.card_minor, found.paid_at) == (by_card, world.now)
-    account = await world.account()
-    assert (account.promotional_minor, account.balance_minor) == (0, 0)
+async def test_the_card_pays_what_the_balances_do_not(world: World) -> None:
+    for promotional, balance, by_card in [(0, 0, 500), (100, 0, 400), (100, 300, 100), (100, 100, 300)]:
+        world.owner_id = uuid4()
+        await give(world.database, world.owner_id, promotional=promotional, balance=balance)
+        await world.add_card()
+        invoice = await issued(world.database, world.owner_id, 500, now=world.now)
+        assert invoice.open_minor == by_card
+        await world.work()
+        [found] = await world.invoices()
+        assert (found.state, found.promotional_minor, found.balance_minor) == ("paid", promotional, balance)
+        assert (found.card_minor, found.paid_at) == (by_card, world.now)
+        account = await world.account()
+        assert (account.promotional_minor, account.balance_minor) == (0, 0)
     await world.check_books()
 
 
@@ -286,15 +272,13 @@ async def test_what_an_order_set_aside_pays_its_invoice_and_its_card_pays_the_re
     await world.check_books()
 
 
-@pytest.mark.parametrize("held", [Allocation(600, 0, 0, 0), Allocation(100, 0, 300, 0), Allocation(0, 0, 600, 50)])
-async def test_more_or_other_than_the_invoice_is_not_taken_of_an_order(
-    database: Database, owner_id: UUID, held: Allocation
-) -> None:
-    with pytest.raises(ValueError, match="set aside"):
-        async with database.transaction() as session:
-            made = await draft(session, owner_id, 500)
-            account = await accounts.lock(session, owner_id, NOW)
-            await invoices.finalise(session, account, made, NOW, held=held)
+async def test_more_or_other_than_the_invoice_is_not_taken_of_an_order(database: Database, owner_id: UUID) -> None:
+    for held in [Allocation(600, 0, 0, 0), Allocation(100, 0, 300, 0), Allocation(0, 0, 600, 50)]:
+        with pytest.raises(ValueError, match="set aside"):
+            async with database.transaction() as session:
+                made = await draft(session, owner_id, 500)
+                account = await accounts.lock(session, owner_id, NOW)
+                await invoices.finalise(session, account, made, NOW, held=held)
 
 
 async def test_a_number_that_was_not_used_after_all_goes_to_the_next(database: Database) -> None:
@@ -425,24 +409,21 @@ async def test_an_invoice_of_which_nothing_was_paid_can_be_voided(world: World) 
     await world.check_books()
 
 
-@pytest.mark.parametrize("spoiled", ["draft", "part_paid", "paid", "credited", "being_charged"])
-async def test_no_other_invoice_can_be_voided(world: World, spoiled: str) -> None:
-    database, owner_id = world.database, world.owner_id
-    if spoiled in ("part_paid", "paid"):
-        await give(database, owner_id, promotional=100 if spoiled == "part_paid" else 500)
-    if spoiled == "draft":
+async def test_no_other_invoice_can_be_voided(database: Database) -> None:
+    for spoiled in ["draft", "part_paid", "paid", "credited", "being_charged"]:
+        owner_id = uuid4()
+        if spoiled in ("part_paid", "paid"):
+            await give(database, owner_id, promotional=100 if spoiled == "part_paid" else 500)
         async with database.transaction() as session:
-            invoice = await draft(session, owner_id, 500)
-    else:
-        invoice = await issued(database, owner_id, 500)
-    async with database.transaction() as session:
-        account, invoice = await invoices.lock_by_id(session, invoice.id, NOW)
-        if spoiled == "credited":
-            await credit_notes.credit(session, account, invoice, 100, "A present", "test", NOW)
-        if spoiled == "being_charged":
-            await collect.pay_now(session, account, invoice, (await add_method(session, owner_id)).id, NOW)
-        with pytest.raises(InvoiceFinal):
-            await invoices.void(session, account, invoice, NOW)
+            account, invoice = await accounts.lock(session, owner_id, NOW), await draft(session, owner_id, 500)
+            if spoiled != "draft":
+                await invoices.finalise(session, account, invoice, NOW)
+            if spoiled == "credited":
+                await credit_notes.credit(session, account, invoice, 100, "A present", "test", NOW)
+            if spoiled == "being_charged":
+                await collect.pay_now(session, account, invoice, (await add_method(session, owner_id)).id, NOW)
+            with pytest.raises(InvoiceFinal):
+                await invoices.void(session, account, invoice, NOW)
     await check_books(database)
 
 
