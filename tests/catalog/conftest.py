@@ -25,15 +25,21 @@ def billing() -> Iterator[BillingDouble]:
 
 
 @pytest.fixture
+def deadline_seconds() -> float:
+    """How long billing is waited for; a test of that names its own."""
+    return 20.0
+
+
+@pytest.fixture
 async def catalog(
-    databases: Databases, issuer: TokenIssuer, tmp_path: Path, billing: BillingDouble
+    databases: Databases, issuer: TokenIssuer, tmp_path: Path, billing: BillingDouble, deadline_seconds: float
 ) -> AsyncIterator[Running]:
     required: dict[str, Any] = {
         "vault_master_key": MASTER_KEY,
         "vault_root": str(tmp_path / "store"),
         "billing_url": billing.url,
         "billing_credential": billing_double.CREDENTIAL,
-        "billing_deadline_seconds": 0.5,
+        "billing_deadline_seconds": deadline_seconds,
     }
     url = await databases.clone(service, **required)
     settings = Settings(
