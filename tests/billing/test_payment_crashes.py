@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,6 +37,8 @@ from tests.billing.support.books import assert_books_balance
 from tests.billing.support.invoicing import draft
 from tests.billing.support.paying import NOW, Payments, assert_provider_agrees, paying, told
 from tests.support.databases import Databases
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CALLS = frozenset({"authorise", "capture", "void", "refund", "find", "forget_method"})
 
@@ -225,13 +228,19 @@ ENDS = [
 ]
 
 
-@pytest.fixture
-async def world(databases: Databases) -> AsyncIterator[Payments]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_world(databases: Databases) -> AsyncIterator[Payments]:
     async with paying(databases) as world:
         yield world
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(one_world: Payments) -> Payments:
+    await one_world.begin_again()
+    return one_world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def database(world: Payments) -> AsyncIterator[MortalDatabase]:
     database = MortalDatabase(world.database.url, service="billing", pool_size=4)
     yield database

@@ -37,14 +37,14 @@ async def follow(session: AsyncSession, account: Account, payment: Payment, now:
         await outcomes.failed(session, account, payment, now)
 
 
-async def _take_all(session: AsyncSession, _: Account, payment: Payment, now: datetime) -> None:
-    await payments.take(session, payment, payment.amount_minor, now)
+async def _take(session: AsyncSession, _: Account, payment: Payment, now: datetime) -> None:
+    await payments.take(session, payment, payment.capture_minor or payment.amount_minor, now)
 
 
 BY_PURPOSE: Mapping[str, Outcomes] = MappingProxyType(
     {
         "order": Outcomes(orders.on_held, orders.on_taken, orders.on_failed, orders.on_let_go),
-        "invoice": Outcomes(_take_all, invoices.on_paid, invoices.on_failed, invoices.on_failed),
-        "top_up": Outcomes(_take_all, top_ups.on_paid, top_ups.on_failed, top_ups.on_failed),
+        "invoice": Outcomes(_take, invoices.on_paid, invoices.on_failed, invoices.on_failed),
+        "top_up": Outcomes(_take, top_ups.on_paid, top_ups.on_failed, top_ups.on_failed),
     }
 )
