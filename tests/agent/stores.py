@@ -1,6 +1,8 @@
 """Object stores that fail in one way each."""
 
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -44,6 +46,7 @@ class Full:
     def __init__(self, folder: Path, message: str) -> None:
         self.room_for = 2**62
         self.refused = 0
+        self._taking: set[int] = set()
         store = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,7 +62,8 @@ class Full:
                 self.send_header("ETag", '"0"')
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(body)
+                    with suppress(ConnectionError):
+                        self.wfile.write(body)
 
             def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
@@ -90,6 +94,13 @@ class Full:
                 return content[int(first) : int(last) + 1 if last else None]
 
             def do_PUT(self) -> None:
+                store._taking.add(id(self))
+                try:
+                    self.take()
+                finally:
+                    store._taking.discard(id(self))
+
+            def take(self) -> None:
                 content = self.content()
                 if "/data/" in self.path and store.room_for < len(content):
                     store.refused += 1
@@ -114,6 +125,11 @@ class Full:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"s3:http://127.0.0.1:{self._server.server_port}/bucket/repository"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def settle(self) -> None:
+        """Wait until what was on its way when its sender ended is taken or refused."""
+        while self._taking:
+            time.sleep(0.01)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -258,3 +260,37 @@ def test_nothing_kept_is_readable_by_others_and_no_store_key_is_kept(account: Ac
     for path in Path(os.environ["SPACE_CONFIG_DIR"]).iterdir():
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
         assert path.is_dir() or b"hidden" not in path.read_bytes()
+
+
+INTERRUPTED = """
+import sys
+from agent.output import Output
+from agent.passwords import PasswordSource
+from pathlib import Path
+from agent import session
+from agent.backing_up import BackupRequest, back_up
+with session.open_client(sys.argv[1]) as client:
+    back_up(client, BackupRequest(Path(sys.argv[2]), "docs"), PasswordSource(file=sys.argv[3]), Output(as_json=True))
+"""
+
+
+def test_a_killed_backup_goes_on_from_what_was_uploaded_and_nothing_is_stored_twice(
+    account: Account, folder: Path
+) -> None:
+    run(account, folder)
+    for number in range(10):
+        (folder / str(number)).write_bytes(os.urandom(20_000_000))
+    arguments = [account.scripted.origin, str(folder), str(folder.parent / "password")]
+    packs = account.repository / "data"
+    with subprocess.Popen([sys.executable, "-c", INTERRUPTED, *arguments], stdout=subprocess.DEVNULL) as process:
+        while sum(pack.stat().st_size for pack in packs.glob("*/*")) < 70_000_000:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    account.statuses = ["successful"]
+
+    report = run(account, folder)
+
+    stored = sum(pack.stat().st_size for pack in packs.glob("*/*"))
+    assert report.bytes_added < 150_000_000
+    assert stored < 203_000_000

@@ -98,8 +98,17 @@ def test_uploads_that_the_store_stops_end_the_backup_at_once_and_it_goes_on_when
     assert message.split(",")[0] in failure.value.message
     assert time.monotonic() - began < 20
     assert store.refused
+    store.settle()
     store.room_for = 2**62
+    remote.repair_index()
     remote.restore(before.restic_id, tmp_path / "restored", subfolder=str(source))
     assert (tmp_path / "restored" / "first").read_bytes() == (source / "first").read_bytes()
-    assert remote.backup(source).summary.count("total_bytes_processed") == 61_000_000
+    after = remote.backup(source).summary
+    assert after.count("total_bytes_processed") == 61_000_000
+    assert after.count("data_added_packed") < 50_000_000
+    assert stored(tmp_path / "bucket") < 62_000_000
     store.close()
+
+
+def stored(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

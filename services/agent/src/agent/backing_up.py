@@ -20,8 +20,10 @@ from agent.errors import (
     RepositoryHalfMade,
     RepositoryLocked,
     RepositoryMissing,
+    ResticError,
     ServerRefused,
     SpaceError,
+    StoreUnreachable,
     UploadsStopped,
     UsageError,
     WrongPassword,
@@ -134,6 +136,7 @@ def usable_key_files(answers: Sequence[KeyFileAnswer]) -> list[KeyFile]:
 
 class _Step(Enum):
     INIT = auto()
+    TAKE_UP = auto()
     UNLOCK = auto()
     BACK_UP = auto()
 
@@ -163,12 +166,21 @@ class _Upload:
 
     def run(self, source: Path, request: BackupRequest) -> BackupOutcome:
         self._settle_password()
-        step = _Step.BACK_UP
+        unfinished = config.directory() / f"unfinished-{self._task.backup_id}"
+        step = _Step.TAKE_UP if unfinished.exists() else _Step.BACK_UP
+        unfinished.touch(mode=0o600)
+        outcome = self._steps(step, source, request)
+        unfinished.unlink(missing_ok=True)
+        return outcome
+
+    def _steps(self, step: _Step, source: Path, request: BackupRequest) -> BackupOutcome:
         for _ in range(MAX_STEPS):
             try:
                 match step:
                     case _Step.INIT:
                         self._init()
+                    case _Step.TAKE_UP:
+                        self._take_up()
                     case _Step.UNLOCK:
                         self._repository.unlock()
                     case _Step.BACK_UP:
@@ -211,6 +223,17 @@ class _Upload:
                 self._repository.init()
             except RepositoryExists:
                 time.sleep(INIT_ELSEWHERE_SECONDS)
+
+    def _take_up(self) -> None:
+        """Make what an unfinished run uploaded count; where that cannot be done, the backup itself says why or goes on
+        without."""
+        try:
+            self._repository.unlock()
+            self._repository.repair_index()
+        except (KeyMismatch, KeysExpired, StoreUnreachable, UploadsStopped):
+            raise
+        except ResticError:
+            return
 
     def _next_step(self, step: _Step, error: SpaceError) -> _Step:
         match error:

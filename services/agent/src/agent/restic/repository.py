@@ -141,6 +141,14 @@ class Repository:
         """Remove stale locks: those of dead processes of this machine, and those nobody renewed for half an hour."""
         self._checked(["unlock"])
 
+    def repair_index(self) -> None:
+        """Enter packs into the index that a run uploaded and did not live to enter; no other backup may be running.
+
+        restic enters packs at the end, and every ten minutes: without this it would upload them once more, and those
+        that are there already would count as used for ever.
+        """
+        self._checked(["repair", "index"])
+
     def backup(
         self,
         path: Path,
