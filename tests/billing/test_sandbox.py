@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import httpx
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -17,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.adapters import Adapters, open_adapters
 from billing.adapters.sandbox import Sandbox
-from billing.adapters.sandbox_models import SandboxCharge, SandboxMethod, SandboxWebhook
-from billing.adapters.sandbox_webhooks import RETRY_AFTER
+from billing.adapters.sandbox_models import SandboxCharge, SandboxMethod
 from billing.adapters.stripe import Stripe
 from billing.domain.payments import FailureCode
 from billing.ports import Card, Charge, ChargeRefused, ChargeWanted, RefundStanding, Standing, Unanswered
@@ -146,18 +144,6 @@ async def test_a_late_answer_is_there_at_the_next_question(world: SandboxWorld, 
     assert charge.standing is Standing.PENDING
     assert (await find(world, asked)).standing is outcome
     assert (await world.provider.authorise(asked)).standing is outcome
-
-
-@pytest.mark.parametrize(("card", "outcome"), [("late", Standing.AUTHORISED), ("late_declined", Standing.FAILED)])
-async def test_a_late_answer_comes_by_itself_and_is_told(world: SandboxWorld, card: str, outcome: Standing) -> None:
-    asked, _ = await authorise(world, card)
-    post = Post(world)
-    assert await world.provider.deliver_webhooks(post) == 0
-    world.clock.move(timedelta(seconds=5))
-    await world.provider.deliver_webhooks(post)
-    assert post.told(asked) == [f"payment.{outcome}"]
-    rows = await world.rows(SandboxCharge, SandboxCharge.payment_id == asked.payment_id)
-    assert [row.standing for row in rows] == [outcome]
 
 
 async def test_a_slow_card_stays_undecided_however_often_it_is_asked(world: SandboxWorld) -> None:
@@ -310,138 +296,6 @@ async def test_it_goes_on_where_it_was_after_a_restart(world: SandboxWorld) -> N
         assert (await another.capture(asked.payment_id, str(charge.reference), 2900)).standing is Standing.CAPTURED
 
 
-# Webhooks.
-
-
-class Post:
-    """Takes webhooks as billing would: every one is verified, at the sandbox's time."""
-
-    def __init__(self, world: SandboxWorld) -> None:
-        self.world = world
-        self.got: list[tuple[str, UUID | None, str]] = []
-        self.status = 204
-        self.error: Exception | None = None
-
-    async def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        assert url == WEBHOOK_URL
-        notice = self.world.provider.read_webhook(body, headers, self.world.clock())
-        self.got.append((notice.event_id, notice.payment_id, notice.kind))
-        if self.error is not None:
-            raise self.error
-        return self.status
-
-    def told(self, asked: ChargeWanted) -> list[str]:
-        return [kind for _, payment_id, kind in self.got if payment_id == asked.payment_id]
-
-
-async def whole_story(world: SandboxWorld, card: str) -> ChargeWanted:
-    asked, charge = await authorise(world, card)
-    await take(world, asked, charge)
-    await world.provider.refund(uuid4(), str(charge.reference), 900)
-    return asked
-
-
-async def test_what_happened_is_told_once_in_order_with_a_signature_that_holds(world: SandboxWorld) -> None:
-    asked, post = await whole_story(world, "visa"), Post(world)
-    assert await world.provider.deliver_webhooks(post) == 3
-    assert post.told(asked) == ["payment.authorised", "payment.captured", "payment.refunded"]
-    assert await world.provider.deliver_webhooks(post) == 0
-
-
-async def test_failed_released_and_expired_payments_are_told_too(world: SandboxWorld) -> None:
-    post = Post(world)
-    failed, _ = await authorise(world, "declines")
-    released, charge = await authorise(world, "visa")
-    await world.provider.void(released.payment_id, str(charge.reference))
-    expired, _ = await authorise(world, "short_hold")
-    world.clock.move(timedelta(minutes=1))
-    await world.provider.deliver_webhooks(post)
-    assert post.told(failed) == ["payment.failed"]
-    assert post.told(released) == ["payment.authorised", "payment.voided"]
-    assert post.told(expired) == ["payment.authorised", "payment.expired"]
-
-
-async def test_what_was_lost_is_told(world: SandboxWorld) -> None:
-    post, asked = Post(world), await ask(world, "authorise_answer_lost")
-    with pytest.raises(Unanswered):
-        await world.provider.authorise(asked)
-    await world.provider.deliver_webhooks(post)
-    assert post.told(asked) == ["payment.authorised"]
-
-
-async def test_repeated_webhooks_are_repetitions_by_their_id(world: SandboxWorld) -> None:
-    asked, post = await whole_story(world, "webhooks_twice"), Post(world)
-    await world.provider.deliver_webhooks(post)
-    kinds = ["payment.authorised", "payment.captured", "payment.refunded"]
-    assert post.told(asked) == [kind for kind in kinds for _ in range(2)]
-    assert len({event_id for event_id, _, _ in post.got}) == 3
-
-
-async def test_reversed_webhooks_arrive_newest_first(world: SandboxWorld) -> None:
-    asked, post = await whole_story(world, "webhooks_reversed"), Post(world)
-    for _ in range(3):
-        world.clock.move(timedelta(seconds=1))
-        await world.provider.deliver_webhooks(post)
-    assert post.told(asked) == ["payment.refunded", "payment.captured", "payment.authorised"]
-
-
-async def test_a_webhook_that_waits_for_a_newer_one_does_not_wait_for_ever(world: SandboxWorld) -> None:
-    (asked, _), post = await authorise(world, "webhooks_reversed"), Post(world)
-    assert await world.provider.deliver_webhooks(post) == 0
-    world.clock.move(timedelta(minutes=1))
-    await world.provider.deliver_webhooks(post)
-    assert post.told(asked) == ["payment.authorised"]
-
-
-async def test_late_webhooks_arrive_an_hour_late_with_a_fresh_signature(world: SandboxWorld) -> None:
-    asked, post = await whole_story(world, "webhooks_late"), Post(world)
-    world.clock.move(timedelta(minutes=59, seconds=59))
-    assert await world.provider.deliver_webhooks(post) == 0
-    world.clock.move(timedelta(seconds=1))
-    await world.provider.deliver_webhooks(post)
-    assert len(post.told(asked)) == 3
-
-
-@pytest.mark.parametrize("failure", [500, 404, 302, httpx.ConnectTimeout("late"), ConnectionRefusedError()])
-async def test_a_webhook_that_is_not_taken_is_sent_again_later_and_given_up_at_last(
-    world: SandboxWorld, failure: int | Exception
-) -> None:
-    post = Post(world)
-    if isinstance(failure, int):
-        post.status = failure
-    else:
-        post.error = failure
-    await authorise(world, "declines")
-    for pause in RETRY_AFTER:
-        assert await world.provider.deliver_webhooks(post) == 1
-        assert await world.provider.deliver_webhooks(post) == 0
-        world.clock.move(pause)
-    assert await world.provider.deliver_webhooks(post) == 1
-    world.clock.move(timedelta(days=30))
-    assert await world.provider.deliver_webhooks(post) == 0
-    assert len({event_id for event_id, _, _ in post.got}) == 1
-
-
-async def test_a_webhook_that_was_taken_at_last_is_sent_no_more(world: SandboxWorld) -> None:
-    post = Post(world)
-    post.status = 503
-    await authorise(world, "visa")
-    await world.provider.deliver_webhooks(post)
-    post.status = 200
-    world.clock.move(timedelta(seconds=5))
-    assert await world.provider.deliver_webhooks(post) == 1
-    world.clock.move(timedelta(days=1))
-    assert await world.provider.deliver_webhooks(post) == 0
-
-
-async def test_two_senders_at_once_send_each_webhook_once(world: SandboxWorld) -> None:
-    post = Post(world)
-    for _ in range(5):
-        await authorise(world, "visa")
-    await asyncio.gather(*(world.provider.deliver_webhooks(post) for _ in range(3)))
-    assert len(post.got) == len({event_id for event_id, _, _ in post.got}) == 5
-
-
 # As the service opens it.
 
 
@@ -506,9 +360,3 @@ async def test_a_forgotten_cards_row_stays_and_what_it_held_can_be_taken(world: 
     assert (await take(world, asked, charge)).standing is Standing.CAPTURED
     [row] = await world.rows(SandboxMethod, SandboxMethod.token == method.token)
     assert row.forgotten_at is not None
-
-
-async def test_a_webhook_in_the_database_has_no_card_in_it(world: SandboxWorld) -> None:
-    await authorise(world, "visa")
-    for webhook in await world.rows(SandboxWebhook):
-        assert json.loads(webhook.body)["data"].keys() == {"payment_id", "reference"}

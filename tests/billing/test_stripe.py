@@ -229,6 +229,15 @@ async def test_another_customers_card_and_one_that_is_not_there_cannot_be_saved(
         assert refused.value.code == FailureCode.METHOD_UNKNOWN
 
 
+async def test_what_is_no_card_is_not_kept(world: StripeWorld) -> None:
+    account = {"iban": "DE89370400440532013000"}
+    token = (await world.server.post("/v1/payment_methods", type="sepa_debit", sepa_debit=account))["id"]
+    with pytest.raises(MethodRefused) as refused:
+        await world.provider.save_method(uuid4(), None, None, token)
+    assert refused.value.code == FailureCode.CARD_NOT_SUPPORTED
+    assert (await world.server.get(f"/v1/payment_methods/{token}"))["customer"] is None
+
+
 async def test_webhooks_as_they_really_come_are_read(world: StripeWorld) -> None:
     got: asyncio.Queue[tuple[bytes, dict[str, str]]] = asyncio.Queue()
 

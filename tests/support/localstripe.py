@@ -35,6 +35,9 @@ class LocalStripe(Server):
     async def post(self, path: str, **fields: Any) -> dict[str, Any]:
         return await self._request("POST", path, json=fields)
 
+    async def get(self, path: str) -> dict[str, Any]:
+        return await self._request("GET", path)
+
     async def list_all(self, path: str, **query: str) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = (await self._request("GET", path, params={"limit": "1000", **query}))["data"]
         return listed
