@@ -4,7 +4,20 @@ from pathlib import Path
 
 from billing import adapters, consumers, jobs
 from billing.adapters.sandbox_models import SandboxCharge
-from billing.api import balance, internal, orders, payment_methods, payments, prices, quota, webhooks
+from billing.api import (
+    balance,
+    billing_details,
+    credit_notes,
+    internal,
+    invoices,
+    notices,
+    orders,
+    payment_methods,
+    payments,
+    prices,
+    quota,
+    webhooks,
+)
 from billing.settings import Settings
 from shared.service import Service
 
@@ -20,8 +33,12 @@ service = Service(
         payments.router,
         webhooks.router,
         balance.router,
+        invoices.router,
+        credit_notes.router,
+        notices.router,
+        billing_details.router,
     ],
-    internal_routers=[internal.router],
+    internal_routers=[internal.router, invoices.internal_router],
     migrations=Path(__file__).parent / "migrations",
     metadata=SandboxCharge.metadata,
     subscriptions=consumers.SUBSCRIPTIONS,

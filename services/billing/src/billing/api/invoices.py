@@ -21,7 +21,7 @@ from shared.paging import Page, Paging, cached_json, page_of
 router = APIRouter(prefix="/api/v1/invoices", tags=["invoices"])
 internal_router = APIRouter(prefix="/internal/invoices", dependencies=[Depends(require_internal("operator"))])
 
-Name = Annotated[str, Path(max_length=36, description="Its id or its number.")]
+Name = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,36}$", description="Its id or its number.")]
 PDF: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
 }
