@@ -23,7 +23,7 @@ async def load_prices(options: Options, file: str) -> None:
     async with internal(options, "billing") as client:
         answer = await client.post("/internal/price-book", json={"yaml": document, "file": file[-200:]})
     if answer.is_success:
-        print(f"The prices of {file} are in use: {options.origin}/api/v1/price-book")
+        print(f"The prices of {file} are in use; `space prices` shows them.")
         return
     problems = answer.json().get("problems") if answer.status_code == 422 else None
     if not problems:

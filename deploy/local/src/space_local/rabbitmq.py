@@ -47,10 +47,16 @@ class RabbitMQ(Server):
         self.user = user
         self.password = password
         self.epmd: Child | None = None
+        self._has_answered = False
+        self._is_new = False
 
     @property
     def url(self) -> str:
         return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.port}/"
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
 
     async def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -75,18 +81,24 @@ class RabbitMQ(Server):
             "RABBITMQ_CONFIG_FILE": str(configuration.with_suffix("")),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
-            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_MNESIA_BASE": str(self._data),
             "RABBITMQ_LOG_BASE": str(self.home / "logs"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
             # Makes the script become the node instead of watching it, so that our pid and signals are the node's.
             "RABBITMQ_ALLOW_INPUT": "true",
             "RABBITMQ_SERVER_START_ARGS": "-noinput",
         }
+        self._has_answered, self._is_new = False, not self._data.exists()
         self.child = Child("rabbitmq", [server_script()], self.home, environment, stop_seconds=40)
         self.child.spawn()
         await self.child.until_ready(self._answers, 90)
 
     async def stop(self) -> None:
+        if self.running and not self._has_answered:
+            # A node that is still starting does not hear signals; what it had just begun to make holds nothing yet.
+            super().kill()
+            if self._is_new:
+                shutil.rmtree(self._data, ignore_errors=True)
         await super().stop()
         if self.epmd is not None:
             await self.epmd.stop()
@@ -104,6 +116,7 @@ class RabbitMQ(Server):
         except (OSError, aiormq.exceptions.AMQPError):
             return False
         await connection.close()
+        self._has_answered = True
         return True
 
 

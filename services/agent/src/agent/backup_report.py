@@ -13,6 +13,7 @@ from agent.restic.messages import ItemError
 from agent.restic.repository import BackupOutcome
 from agent.wire import Backup, Snapshot
 
+FIRST_POLL_SECONDS = 0.1
 POLL_SECONDS = 1.0
 
 
@@ -72,9 +73,10 @@ def report_to_service(
 def _await_listing(client: Client, posted: Snapshot, wait_seconds: float, out: Output) -> Snapshot:
     """The snapshot once the service has seen it in the store, or as it is when the time is up."""
     deadline = time.monotonic() + wait_seconds
-    seen = posted
+    seen, pause = posted, FIRST_POLL_SECONDS
     while seen.status not in ("successful", "damaged") and time.monotonic() < deadline:
-        time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        time.sleep(min(pause, POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        pause *= 2
         seen = api.parse(Snapshot, client.get(f"/snapshots/{posted.snapshot_id}"))
     return seen
 
