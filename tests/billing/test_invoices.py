@@ -451,6 +451,21 @@ async def test_money_that_comes_for_an_invoice_that_was_given_up_is_taken(world:
     await world.check_books()
 
 
+async def test_what_was_given_up_is_not_charged_by_itself_even_after_a_failed_try_by_hand(world: World) -> None:
+    method_id = await world.add_card("declines")
+    invoice = await issued(world.database, world.owner_id, 800, now=world.now)
+    await world.work()
+    async with world.database.transaction() as session:
+        account, invoice = await invoices.lock_by_id(session, invoice.id, world.now)
+        await invoices.give_up(session, account, invoice, world.now)
+        await collect.pay_now(session, account, invoice, method_id, world.now)
+    await world.travel(timedelta(days=30))
+    found = await invoice_of(world.database, invoice.id)
+    assert (found.state, found.attempts, found.charge_due_at) == ("uncollectible", 1, None)
+    assert len(await world.every(Payment)) == 2
+    await world.check_books()
+
+
 async def test_a_payment_for_what_was_credited_meanwhile_becomes_balance(world: World) -> None:
     await world.add_card()
     invoice = await issued(world.database, world.owner_id, 800, now=world.now)

@@ -115,7 +115,7 @@ async def test_every_path_needs_a_token_that_may(world: World, issuer: TokenIssu
         ("GET", "/billing-details"),
         ("PUT", "/billing-details"),
     ]:
-        body = {} if method == "PUT" else None
+        body: dict[str, str] | None = {} if method == "PUT" else None
         assert (await world.billing.api.request(method, API + path, json=body)).status_code == 401, path
         assert (await world.billing.api.request(method, API + path, json=body, headers=other)).status_code == 403, path
         if method != "GET":
@@ -220,7 +220,7 @@ async def test_notices_are_newest_first(world: World, signed_in: dict[str, str])
 async def test_billing_details_are_on_the_next_invoice_and_not_on_earlier_ones(
     world: World, signed_in: dict[str, str]
 ) -> None:
-    empty = {"name": None, "country": None, "address_lines": [], "tax_id": None, "email": None}
+    empty: dict[str, Any] = {"name": None, "country": None, "address_lines": [], "tax_id": None, "email": None}
     assert (await world.billing.api.get(f"{API}/billing-details", headers=signed_in)).json() == empty
     before = await issued(world.database, world.owner_id, 1000)
     details = {

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.dunning import next_attempt, standing
+from billing.domain.invoices import InvoiceState
 from billing.models import Account, Invoice
 from billing.operations import accounts, notices, quota
 from billing.queries import invoices as queries
@@ -14,9 +15,9 @@ async def charge_failed(session: AsyncSession, account: Account, invoice: Invoic
     """A charge failed for this reason, a sentence for the owner.
 
     One that the owner asked for before the next was due (`charge_due_at` still stands) is told and counts for nothing:
-    trying cards does not bring an account closer to being restricted.
+    trying cards does not bring an account closer to being restricted. What was given up is not tried again by itself.
     """
-    if invoice.charge_due_at is None:
+    if invoice.charge_due_at is None and invoice.state == InvoiceState.FINALISED:
         invoice.attempts += 1
         invoice.first_failed_at = invoice.first_failed_at or now
         invoice.charge_due_at = next_attempt(invoice.first_failed_at, invoice.attempts)
