@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.invoices import InvoiceKind, InvoiceState, Line, LineKind
 from billing.domain.months import month, month_number
-from billing.domain.prices import PriceBook
+from billing.domain.prices import PriceBook, Version
 from billing.models import Account, Adjustment, Instance, InstanceMonth, Invoice, Meter, UsagePeriod
 from billing.operations import credit_notes, invoices, lines, meters, price_books
 from billing.queries import periods as queries
@@ -93,11 +93,7 @@ async def correct_storage(session: AsyncSession, account: Account, since: dateti
     for period in closed:
         accrual = await meters.reckon(session, meter, period.started_at, period.ended_at, book)
         found = lines.for_storage(accrual, period.started_at, period.ended_at, book)
-        invoice = await session.get(Invoice, period.invoice_id) if period.invoice_id else None
-        if invoice is not None and invoice.state == InvoiceState.DRAFT:
-            await invoices.replace_lines(session, account, invoice, {LineKind.BACKUP_STORAGE}, found, now)
-            period.billed_minor = sum(line.amount_minor for line in found)
-        else:
+        if not await _redraft(session, account, period, {LineKind.BACKUP_STORAGE}, found, now):
             await _correct(session, account, period, sum(line.amount_minor for line in found), now)
 
 
@@ -107,9 +103,44 @@ async def correct_counters(
     """A reading came late: set right what the instance's closed months after it say."""
     for period in await queries.ended_periods(session, instance.id, since):
         book = await price_books.current(session)
-        paid = await queries.month_at(session, instance.id, period.started_at)
-        found = await _counter_lines(session, instance, paid, period.ended_at, book)
-        await _correct(session, account, period, sum(line.amount_minor for line in found), now)
+        found = await _lines_of(session, instance, period, book)
+        others: list[Line] = []
+        for other in await queries.instance_periods_of(session, period):
+            others += await _lines_of(session, await session.get_one(Instance, other.subject_id), other, book)
+        if not await _redraft(session, account, period, {LineKind.TRAFFIC, LineKind.CLOUD_STORAGE}, found, now, others):
+            await _correct(session, account, period, sum(line.amount_minor for line in found), now)
+
+
+async def _lines_of(session: AsyncSession, instance: Instance, period: UsagePeriod, book: PriceBook) -> list[Line]:
+    paid = await queries.month_at(session, instance.id, period.started_at)
+    return await _counter_lines(session, instance, paid, period.ended_at, book)
+
+
+async def _redraft(
+    session: AsyncSession,
+    account: Account,
+    period: UsagePeriod,
+    kinds: set[LineKind],
+    found: list[Line],
+    now: datetime,
+    others: Sequence[Line] = (),
+) -> bool:
+    """Put what a period comes to now into its draft; False when its invoice has been finalised, or its time is over.
+
+    Args:
+        others: What lines of these kinds the draft has of other periods.
+    """
+    invoice = await session.get(Invoice, period.invoice_id) if period.invoice_id else None
+    if invoice is not None and invoice.state == InvoiceState.DRAFT:
+        await invoices.replace_lines(session, account, invoice, kinds, [*found, *others], now)
+    elif now < period.ended_at + GRACE and (invoice is None or invoice.finalised_at is None):
+        start, end = period.started_at, period.ended_at
+        made = await invoices.draft(session, account, InvoiceKind.USAGE, found, start, end, end + GRACE, now)
+        period.invoice_id = None if made is None else made.id
+    else:
+        return False
+    period.billed_minor = sum(line.amount_minor for line in found)
+    return True
 
 
 async def _correct(session: AsyncSession, account: Account, period: UsagePeriod, amount: int, now: datetime) -> None:
@@ -143,7 +174,8 @@ async def _take_back(session: AsyncSession, account: Account, period: UsagePerio
         amount -= taken
     for invoice_id in invoice_ids:
         invoice = await session.get(Invoice, invoice_id) if invoice_id and amount else None
-        if invoice is None:
+        # Of one that was taken back nothing is owed, and so nothing is to be given back.
+        if invoice is None or invoice.state == InvoiceState.VOID:
             continue
         note = await credit_notes.credit(
             session, account, await _final(session, account, invoice, now), amount,
@@ -233,10 +265,17 @@ def _add(
     closing.lines += found
 
 
+def version_of(instance: Instance, book: PriceBook) -> Version:
+    """The prices of an instance's next month: those in force then, or its own where its plan is offered no more."""
+    version = book.in_force(instance.period_end)
+    region = version.regions.get((instance.provider, instance.region))
+    return version if region and instance.plan in region.plans else book.named(instance.price_version)
+
+
 def _renew(session: AsyncSession, instance: Instance, book: PriceBook, closing: Closing) -> None:
     """Begin an instance's next month at the prices in force then."""
     start = instance.period_end
-    version = book.in_force(start)
+    version = version_of(instance, book)
     monthly = version.region((instance.provider, instance.region)).plans[instance.plan].monthly_minor
     instance.months += 1
     instance.period_start, instance.period_end = start, month(instance.anchor_at, instance.months)

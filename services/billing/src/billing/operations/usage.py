@@ -15,7 +15,7 @@ from billing.domain.months import month, month_containing, month_number
 from billing.domain.prices import GB, PriceBook
 from billing.domain.usage import by_backup, by_day
 from billing.models import Account, Instance, Meter
-from billing.operations import lines, price_books
+from billing.operations import lines, periods, price_books
 from billing.queries import metering as queries
 from billing.queries import periods as period_queries
 from billing.schemas.money import Money
@@ -158,7 +158,7 @@ async def _renewals(session: AsyncSession, account: Account | None, end: datetim
     total = 0
     for instance in await _live(session, account):
         if end is not None and instance.period_end <= end:
-            version = book.in_force(instance.period_end)
+            version = periods.version_of(instance, book)
             total += version.region((instance.provider, instance.region)).plans[instance.plan].monthly_minor
     return total
 

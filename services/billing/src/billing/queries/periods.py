@@ -40,6 +40,16 @@ async def ended_periods(session: AsyncSession, subject_id: UUID, after: datetime
     return (await session.scalars(found.order_by(UsagePeriod.started_at))).all()
 
 
+async def instance_periods_of(session: AsyncSession, period: UsagePeriod) -> Sequence[UsagePeriod]:
+    """The months of other instances that are on the same invoice."""
+    found = select(UsagePeriod).where(
+        UsagePeriod.invoice_id == period.invoice_id,
+        UsagePeriod.kind == "instance",
+        UsagePeriod.subject_id != period.subject_id,
+    )
+    return (await session.scalars(found.order_by(UsagePeriod.started_at))).all() if period.invoice_id else ()
+
+
 async def open_adjustments(session: AsyncSession, owner_id: UUID) -> Sequence[Adjustment]:
     """Corrections that no invoice has yet."""
     found = select(Adjustment).where(Adjustment.owner_id == owner_id, Adjustment.invoice_id.is_(None))
