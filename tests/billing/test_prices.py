@@ -74,9 +74,9 @@ def test_bytes_are_cut_at_the_bounds_of_tiers() -> None:
     assert slices(tiers, 9, 5) == []
 
 
-@given(st.integers(0, 300), st.integers(0, 300))
+@given(st.integers(0, 12), st.integers(0, 12))
 def test_the_slices_are_all_that_lies_between(low: int, high: int) -> None:
-    tiers = (Tier(0, 50, Decimal(1)), Tier(50, 51, Decimal(2)), Tier(51, None, Decimal(3)))
+    tiers = (Tier(0, 5, Decimal(1)), Tier(5, 6, Decimal(2)), Tier(6, None, Decimal(3)))
     assert sum(part for _, part in slices(tiers, low, high)) == max(0, high - low)
 
 
