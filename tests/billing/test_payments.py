@@ -21,7 +21,7 @@ from billing.models import Account, Order, Payment, PaymentMethod
 from billing.operations import accounts, orders, outcomes, payments, quotes, refunds
 from billing.operations.charging import PATIENCE
 from billing.operations.payments import ASK_AGAIN, LEASE, LOOK_AFTER
-from billing.ports import Charge, ChargeWanted, Standing
+from billing.ports import Charge, ChargeRefused, ChargeWanted, Standing
 from tests.billing.support.books import assert_books_balance
 from tests.billing.support.paying import Payments, assert_provider_agrees, charges, moves, paying, told
 from tests.support.databases import Databases
@@ -265,6 +265,29 @@ async def test_what_is_let_go_while_it_is_being_asked_for_does_not_stay_held(wor
     await world.clean_up()
     assert (await world.payment(payment_id)).state == PaymentState.VOIDED
     await assert_provider_agrees(world)
+
+
+async def test_a_hold_that_cannot_be_let_go_is_tried_ever_less_often(
+    world: Payments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment that was given up, and came true after all, at a provider that refuses."""
+    payment_id = await ordered(world)
+    async with world.database.transaction() as session:
+        gone = {"state": PaymentState.FAILED, "code": "unanswered", "ask_due_at": world.now, "reference": None}
+        await session.execute(update(Payment).where(Payment.id == payment_id).values(gone))
+
+    async def refuse(*_: object) -> Charge:
+        raise ChargeRefused("as the test wants it")
+
+    with monkeypatch.context() as context:
+        context.setattr(world.sandbox, "void", refuse)
+        async with asyncio.timeout(5):
+            await world.work()
+    assert ((await world.payment(payment_id)).ask_due_at or world.now) > world.now
+    world.now += timedelta(hours=1)
+    await world.work()
+    assert [charge.standing for charge in await charges(world, payment_id)] == [Standing.VOIDED]
+    assert (await world.payment(payment_id)).ask_due_at is None
 
 
 async def test_a_fault_in_one_payment_does_not_keep_others_from_being_charged(

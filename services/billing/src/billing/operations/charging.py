@@ -63,12 +63,12 @@ async def ask(provider: PaymentProvider, turn: Turn, now: datetime) -> Charge | 
 
 
 _BEGUN_BY_US = frozenset({PaymentState.AUTHORISING, PaymentState.CAPTURING, PaymentState.VOIDING})
-_LET_GO = frozenset({PaymentState.VOIDING, PaymentState.FAILED, PaymentState.VOIDED, PaymentState.EXPIRED})
+LET_GO = frozenset({PaymentState.VOIDING, PaymentState.FAILED, PaymentState.VOIDED, PaymentState.EXPIRED})
 """Money of these must not stay held: not even of one that we gave up and that came true after all."""
 
 
 def _stands_still(state: PaymentState, standing: Standing) -> bool:
-    return standing is Standing.AUTHORISED and (state is PaymentState.CAPTURING or state in _LET_GO)
+    return standing is Standing.AUTHORISED and (state is PaymentState.CAPTURING or state in LET_GO)
 
 
 async def _do(provider: PaymentProvider, turn: Turn, reference: str | None) -> Charge | None:

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.adapters import Adapters
 from billing.domain.payments import (
     REASONS,
-    TERMINAL,
     FailureCode,
     IllegalTransition,
     PaymentState,
@@ -24,7 +23,7 @@ from billing.domain.payments import (
 from billing.metrics import PAYMENTS_UNKNOWN
 from billing.models import Account, Order, Payment, PaymentMethod, PaymentMove
 from billing.operations import accounts, charging
-from billing.operations.charging import PATIENCE, Turn
+from billing.operations.charging import LET_GO, PATIENCE, Turn
 from billing.ports import Charge, ChargeWanted, PaymentProvider, Standing, Unanswered
 from billing.queries.payments import UNCERTAIN
 from shared.db import Database
@@ -271,15 +270,14 @@ def _nothing_new(payment: Payment, charge: Charge, now: datetime) -> None:
     if state in UNCERTAIN:
         payment.ask_due_at = now + ask_again_after(payment.asked)
         return
+    if state in LET_GO and charge.standing is Standing.AUTHORISED:
+        # It came true after we had given it up: the next turn lets it go, or later ones if that does not help.
+        payment.reference = charge.reference
+        payment.ask_due_at = now + ask_again_after(payment.asked) if payment.asked > 1 else now
+        return
     payment.asked = 0
     payment.ask_due_at = now + LOOK_AFTER if state is PaymentState.AUTHORISED else None
-    if state not in TERMINAL or state is PaymentState.CAPTURED:
-        return
-    if charge.standing is Standing.AUTHORISED:
-        # It came true after we had given it up: the next turn lets it go.
-        payment.reference = charge.reference
-        payment.ask_due_at = now
-    elif charge.standing is Standing.CAPTURED:
+    if state in LET_GO and charge.standing is Standing.CAPTURED:
         log.error("money was taken for a payment that is over", payment_id=str(payment.id), state=state)
 
 
