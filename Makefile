@@ -14,7 +14,7 @@ bootstrap:
 	@deploy/local/bootstrap
 
 ##@ Run
-demo: bootstrap ## the whole story on this machine: back up, change, restore, compare (FOLDER=… for yours)
+demo: bootstrap ## the whole story on this machine: back up, restore, compare, a month and its invoice (FOLDER=… for yours)
 	@$(PYTHON_BIN) -m space_local.demo $(FOLDER)
 run: bootstrap ## start everything at http://127.0.0.1:8480 and stay (SPACE_ORIGIN_PORT, SPACE_STORE_PORT, SPACE_HOST)
 	@$(LOCAL) run

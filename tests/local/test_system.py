@@ -95,6 +95,15 @@ def test_run_says_where_it_is_and_stop_ends_all_of_it(options: Options) -> None:
         assert command(options, "invite").stdout.startswith("spi_")
         assert "0 set aside" in command(options, "dead-letters").stdout
 
+        book = options.home / "prices.yaml"
+        book.write_text("versions:\n  - name: summer\n    currency: XAU\n")
+        refused = command(options, "prices", str(book))
+        assert refused.returncode == 1
+        assert f"{book}:3: XAU is not a currency" in refused.stderr
+        owner_id = "11111111-2222-4333-8444-555555555555"
+        assert command(options, "credit", owner_id, "5.00", "welcome").stdout.startswith(f"5.00 USD for {owner_id}")
+        assert "not an amount of money" in command(options, "credit", owner_id, "0.001", "welcome").stderr
+
         assert command(options, "stop").returncode == 0
         assert process.wait(timeout=10) == 0
     assert not (options.home / "origin").exists()

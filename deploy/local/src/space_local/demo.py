@@ -3,25 +3,21 @@
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from space_local import demo_bill
+from space_local.demo_tools import BACKUP, PRICES, Demo, NotAsItShouldBe, measure, quoted, read, size_text, space, step
 from space_local.errors import LocalError, tail
-from space_local.options import PROJECT, Options
-from space_local.ports import Ports
+from space_local.options import PROJECT
 from space_local.process import Child
 from space_local.terminal import Terminal
 
-NAME = "demo@olares.com"
-BACKUP = "demo files"
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of a demonstration)
 WRONG_PASSWORD = "correct horse battery stable"  # noqa: S105
 SAMPLE_BYTES = 200 * 2**20
@@ -30,55 +26,6 @@ LARGEST_SAMPLE = 20 * 2**20
 CHANGED_FILES = 40
 START_SECONDS = 120
 PROMPT_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Demo:
-    """Where the demonstration keeps everything: below the state folder, apart from what `make run` keeps."""
-
-    folder: Path
-    origin_port: int
-    store_port: int
-
-    @classmethod
-    def open(cls) -> "Demo":
-        folder = Options.from_environment().home / "demo"
-        folder.mkdir(parents=True, exist_ok=True)
-        ports = Ports(folder / "ports.json")
-        return cls(folder, ports.get("origin"), ports.get("store"))
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.origin_port}"
-
-    @property
-    def files(self) -> Path:
-        return self.folder / "files"
-
-    @property
-    def restored(self) -> Path:
-        return self.folder / "restored"
-
-    @property
-    def system(self) -> Path:
-        return self.folder / "system"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Of the `space` command."""
-        binaries = f"{Path(sys.executable).parent}:{PROJECT / '.space' / 'tools'}"
-        return {
-            **os.environ,
-            "COLUMNS": "120",
-            "PATH": f"{binaries}:{os.environ.get('PATH', '')}",
-            "RESTIC": str(PROJECT / ".space" / "tools" / "restic"),
-            "SPACE_CONFIG_DIR": str(self.folder / "config"),
-            "SPACE_ORIGIN": self.origin,
-        }
-
-
-class NotAsItShouldBe(LocalError):
-    """A check of the demonstration failed."""
 
 
 def main() -> int:
@@ -95,53 +42,64 @@ def main() -> int:
 
 def _tell(source: Path | None) -> None:
     demo = Demo.open()
-    _step("Files to back up")
+    step("Files to back up")
     _gather(demo, source)
-    count, size = _measure(demo.files)
-    print(f"  {count} files, {_size(size)}, in {demo.files}")
+    count, size = measure(demo.files)
+    print(f"  {count} files, {size_text(size)}, in {demo.files}")
 
-    _step("Starting the system (PostgreSQL, RabbitMQ, rclone, Caddy, every service)")
+    step("Starting the system (PostgreSQL, RabbitMQ, rclone, Caddy, every service)")
     with _running(demo):
         print(f"  origin {demo.origin}, store https://127.0.0.1:{demo.store_port}")
         _tell_with_system(demo)
-        _step("Stopping the system")
+        step("Stopping the system")
     print(f"\nEverything is as it should be. What was made is kept in {demo.folder}; `make clean` removes it.")
 
 
 def _tell_with_system(demo: Demo) -> None:
-    _step(f"Signing in as {NAME}")
-    _space(demo, "login", "--name", NAME)
+    # An owner of its own for every run: time will pass for them faster than for us.
+    name = f"demo-{int(time.time())}@olares.com"
+    step(f"Signing in as {name}")
+    shutil.rmtree(demo.config, ignore_errors=True)
+    space(demo, "login", "--name", name)
+    of_others = _stored(demo)
 
-    _step("A backup")
     password = demo.folder / "password"
     password.write_text(PASSWORD)
     password.chmod(0o600)
     backup = ["backup", str(demo.files), "--name", BACKUP, "--password-file", str(password)]
-    _space(demo, *backup)
 
-    _step(f"Changing some files ({CHANGED_FILES} written to, some removed, some added), and a backup again")
+    step("What is free, and what the rest costs")
+    space(demo, "prices")
+
+    step("A backup")
+    space(demo, *backup)
+
+    step(f"Changing some files ({CHANGED_FILES} written to, some removed, some added)")
     _change(demo.files)
+    demo_bill.meet_the_limit(demo, backup)
     before = _stored(demo)
-    _space(demo, *backup)
+    space(demo, *backup)
     added = _stored(demo) - before
-    size = _measure(demo.files)[1]
-    print(f"  the store grew by {_size(added)} for a folder of {_size(size)}")
+    size = measure(demo.files)[1]
+    print(f"  the store grew by {size_text(added)} for a folder of {size_text(size)}")
     if added > size // 2:
         raise NotAsItShouldBe("the backup after the changes was not incremental.")
 
-    _step("The backup list and the snapshots")
-    _space(demo, "backups")
-    _space(demo, "snapshots", BACKUP)
-    snapshots = _read(demo, "snapshots", BACKUP)
+    step("The backup list and the snapshots")
+    space(demo, "backups")
+    space(demo, "snapshots", BACKUP)
+    snapshots = read(demo, "snapshots", BACKUP)
     if len(snapshots) < 2:
         raise NotAsItShouldBe(f"{len(snapshots)} snapshots are listed after two backups.")
-    _check_storage(demo)
+    _check_storage(demo, of_others)
 
-    _step("Restoring into a new folder: a wrong password first, then the right one")
+    step("Restoring into a new folder: a wrong password first, then the right one")
     _restore(demo)
 
-    _step("Comparing every file by SHA-256")
+    step("Comparing every file by SHA-256")
     _compare(demo.files, demo.restored)
+
+    demo_bill.look_at_the_bill(demo)
 
 
 def _gather(demo: Demo, source: Path | None) -> None:
@@ -210,6 +168,7 @@ def _running(demo: Demo) -> Iterator[None]:
         "SPACE_HOME": str(demo.system),
         "SPACE_ORIGIN_PORT": str(demo.origin_port),
         "SPACE_STORE_PORT": str(demo.store_port),
+        "BILLING_PRICE_BOOK": str(PRICES),
     }
     command = [sys.executable, "-m", "space_local", "run"]
     child = Child("system", command, demo.folder, environment, stop_seconds=90)
@@ -231,39 +190,10 @@ def _running(demo: Demo) -> Iterator[None]:
         raise NotAsItShouldBe(f"the system did not stop cleanly:\n{tail(child.log)}")
 
 
-def _space(demo: Demo, *arguments: str) -> None:
-    """Run the `space` command as a person would, its output indented below ours."""
-    print(f"  $ space {' '.join(_quoted(argument) for argument in arguments)}", flush=True)
-    started = time.monotonic()
-    made = subprocess.run(  # noqa: S603  (our own program)
-        [str(Path(sys.executable).parent / "space"), *arguments],
-        env=demo.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    for line in made.stdout.rstrip().splitlines():
-        print(f"    {line}")
-    if made.returncode != 0:
-        raise NotAsItShouldBe(f"`space {arguments[0]}` ended with code {made.returncode}.")
-    print(f"    ({time.monotonic() - started:.1f} s)", flush=True)
-
-
-def _read(demo: Demo, *arguments: str) -> list[dict[str, object]]:
-    command = [str(Path(sys.executable).parent / "space"), *arguments, "--json"]
-    made = subprocess.run(command, env=demo.environment, capture_output=True, text=True, check=False)  # noqa: S603
-    if made.returncode != 0:
-        raise NotAsItShouldBe(f"`space {arguments[0]} --json` ended with code {made.returncode}: {made.stderr}")
-    found: list[dict[str, object]] = json.loads(made.stdout)
-    return found
-
-
 def _restore(demo: Demo) -> None:
     shutil.rmtree(demo.restored, ignore_errors=True)
     command = [str(Path(sys.executable).parent / "space"), "restore", "--backup", BACKUP, "--to", str(demo.restored)]
-    print(f"  $ space restore --backup {_quoted(BACKUP)} --to {demo.restored}")
+    print(f"  $ space restore --backup {quoted(BACKUP)} --to {demo.restored}")
     started = time.monotonic()
     with Terminal(command, demo.environment) as terminal:
         terminal.expect("Backup password:", PROMPT_SECONDS)
@@ -280,14 +210,14 @@ def _restore(demo: Demo) -> None:
     print(f"    ({time.monotonic() - started:.1f} s)")
 
 
-def _check_storage(demo: Demo) -> None:
+def _check_storage(demo: Demo, of_others: int) -> None:
     """The storage that is listed is the sum of the objects in the store; one measurement may still be on its way."""
     deadline = time.monotonic() + 90
     while True:
-        listed = next(item["storage_bytes"] for item in _read(demo, "backups") if item["name"] == BACKUP)
-        stored = _stored(demo)
+        listed = next(item["storage_bytes"] for item in read(demo, "backups") if item["name"] == BACKUP)
+        stored = _stored(demo) - of_others
         if listed == stored:
-            print(f"  storage listed = sum of all objects in the store = {stored} bytes")
+            print(f"  storage listed = sum of its objects in the store = {stored} bytes")
             return
         if time.monotonic() > deadline:
             raise NotAsItShouldBe(f"{listed} bytes are listed, and the objects in the store are {stored} bytes.")
@@ -295,7 +225,7 @@ def _check_storage(demo: Demo) -> None:
 
 
 def _stored(demo: Demo) -> int:
-    return _measure(demo.system / "store")[1]
+    return measure(demo.system / "store")[1]
 
 
 def _compare(left: Path, right: Path) -> None:
@@ -318,24 +248,6 @@ def _digests(folder: Path) -> dict[str, str]:
                 with path.open("rb") as file:
                     found[key] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-def _measure(folder: Path) -> tuple[int, int]:
-    """How many files there are below a folder, and their bytes."""
-    sizes = [Path(root, name).lstat().st_size for root, _, names in os.walk(folder) for name in names]
-    return len(sizes), sum(sizes)
-
-
-def _step(title: str) -> None:
-    print(f"\n{title}", flush=True)
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:.1f} MB"
-
-
-def _quoted(argument: str) -> str:
-    return f"'{argument}'" if " " in argument else argument
 
 
 if __name__ == "__main__":
