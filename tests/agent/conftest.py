@@ -148,7 +148,8 @@ class Scripted:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Closing waits for the next look at whether it should end.
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def count(self, method: str, path: str) -> int:
         return sum((method, path) == request[:2] for request in self.requests)

@@ -1,14 +1,21 @@
 """Running the command as a shell does, without a terminal and with one."""
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
 from pathlib import Path
 from typing import Any
+
+from agent import cli
+
+_HANDLED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def space(*arguments: str | bytes, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +30,23 @@ def space(*arguments: str | bytes, cwd: Path | None = None, **env: str) -> subpr
         start_new_session=True,
         timeout=60,
     )
+
+
+def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which takes a hundredth of the time; for what asks nobody anything."""
+    out, err = io.StringIO(), io.StringIO()
+    kept_arguments, kept_handlers = sys.argv, {number: signal.getsignal(number) for number in _HANDLED}
+    sys.argv = ["space", *arguments]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            cli.main()
+    except SystemExit as ending:
+        code = int(ending.code or 0)
+    finally:
+        sys.argv = kept_arguments
+        for number, handler in kept_handlers.items():
+            signal.signal(number, handler)
+    return subprocess.CompletedProcess(["space", *arguments], code, out.getvalue(), err.getvalue())
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -5,13 +5,15 @@ import os
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.agent import billing_answers as golden
-from tests.agent.shell import converse, error_of, space
+from tests.agent.shell import called, converse, error_of, space
 
 CARD = golden.CARD
 
@@ -21,11 +23,12 @@ def refusal(status: int, code: str, **members: Any) -> tuple[int, dict[str, Any]
 
 
 @pytest.fixture
-def billing(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def billing(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Billing as it answers an owner with one open invoice, which a payment by hand pays."""
     monkeypatch.setenv("SPACE_ORIGIN", scripted.origin)
     monkeypatch.setenv("SPACE_API_TOKEN", "t")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
     invoice = f"/invoices/{golden.INVOICE_ID}"
 
     def pay(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -52,7 +55,9 @@ def billing(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("GET", f"/payments/{golden.PAYMENT_ID}"): lambda _: (200, golden.TOP_UP | {"state": "captured"}),
         ("GET", "/price-book"): lambda _: (200, golden.PRICE_BOOK),
     }
-    return scripted
+    yield scripted
+    monkeypatch.undo()
+    time.tzset()
 
 
 def sent(billing: Any, method: str, path: str) -> list[dict[str, Any]]:
@@ -60,13 +65,13 @@ def sent(billing: Any, method: str, path: str) -> list[dict[str, Any]]:
 
 
 def seen(*arguments: str) -> str:
-    done = space(*arguments)
+    done = called(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def document(*arguments: str) -> Any:
-    done = space(*arguments, "--json")
+    done = called(*arguments, "--json")
     assert done.returncode == 0, done.stdout
     return json.loads(done.stdout)
 
@@ -78,7 +83,7 @@ def test_quota_says_what_is_left_and_what_happens_at_the_limit(billing: Any) -> 
         assert words in told
     assert golden.QUOTA["explanation"] in told
     assert "at the spend limit uploads stop" in told
-    assert "Nothing is deleted" in told
+    assert "Nothing is deleted at the limit" in told
     assert "To back up again" not in told
     assert document("quota") == golden.QUOTA
 
@@ -104,7 +109,7 @@ def test_a_spend_limit_is_sent_in_minor_units(billing: Any, typed: str, minor: i
 def test_an_amount_that_makes_no_sense_is_refused_before_anything_is_changed(
     billing: Any, option: list[str], amount: str
 ) -> None:
-    done = space(option[0], f"{option[1]}={amount}", "--json")
+    done = called(option[0], f"{option[1]}={amount}", "--json")
 
     assert done.returncode == 2
     assert error_of(done)["code"] in ("amount_invalid", "currency_invalid")
@@ -146,7 +151,7 @@ def test_an_invoice_is_found_by_its_number_its_id_or_the_ids_beginning(billing: 
 
 @pytest.mark.parametrize("named", ["SP-2026-000009", "abcdef12", "../quotas", "a/b?c", "ff" * 16])
 def test_an_invoice_that_is_not_there_is_code_8(billing: Any, named: str) -> None:
-    done = space("invoice", named, "--json")
+    done = called("invoice", named, "--json")
 
     assert done.returncode == 8
     assert not [path for _, path, *_ in billing.requests if path == "/quotas"]
@@ -154,7 +159,7 @@ def test_an_invoice_that_is_not_there_is_code_8(billing: Any, named: str) -> Non
 
 @pytest.mark.parametrize("named", ["", " ", ".", ".."])
 def test_what_cannot_be_an_invoice_is_usage(billing: Any, named: str) -> None:
-    assert space("invoice", named, "--json").returncode == 2
+    assert called("invoice", named, "--json").returncode == 2
 
 
 def test_a_pdf_is_written_for_the_owner_alone_and_never_over_another_file(billing: Any, tmp_path: Path) -> None:
@@ -166,7 +171,7 @@ def test_a_pdf_is_written_for_the_owner_alone_and_never_over_another_file(billin
 
     bill.write_text("precious")
     billing.requests.clear()
-    refused = space("invoice", "SP-2026-000001", "--pdf", str(bill), "--json")
+    refused = called("invoice", "SP-2026-000001", "--pdf", str(bill), "--json")
     assert (refused.returncode, error_of(refused)["code"]) == (2, "file_exists")
     assert (bill.read_text(), billing.requests) == ("precious", [])
 
@@ -179,7 +184,7 @@ def test_a_link_is_not_followed_by_a_pdf(billing: Any, tmp_path: Path) -> None:
     link, elsewhere = tmp_path / "bill.pdf", tmp_path / "elsewhere"
     link.symlink_to(elsewhere)
 
-    assert space("invoice", "SP-2026-000001", "--pdf", str(link)).returncode == 2
+    assert called("invoice", "SP-2026-000001", "--pdf", str(link)).returncode == 2
     assert not elsewhere.exists()
 
     elsewhere.write_text("precious")
@@ -190,12 +195,12 @@ def test_a_link_is_not_followed_by_a_pdf(billing: Any, tmp_path: Path) -> None:
 
 def test_a_pdf_that_cannot_be_made_leaves_no_file(billing: Any, tmp_path: Path) -> None:
     billing.answers["GET", f"/invoices/{golden.INVOICE_ID}/pdf"] = lambda _: refusal(409, "invoice_not_payable")
-    assert space("invoice", "SP-2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 6
+    assert called("invoice", "SP-2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 6
 
     billing.answers["GET", f"/invoices/{golden.INVOICE_ID}/pdf"] = lambda _: (200, {"not": "a pdf"})
-    assert space("invoice", "SP-2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 1
+    assert called("invoice", "SP-2026-000001", "--pdf", str(tmp_path / "bill.pdf")).returncode == 1
     for unusable in (tmp_path, tmp_path / "missing" / "bill.pdf"):
-        assert space("invoice", "SP-2026-000001", "--pdf", str(unusable)).returncode == 2
+        assert called("invoice", "SP-2026-000001", "--pdf", str(unusable)).returncode == 2
     assert list(tmp_path.iterdir()) in ([], [tmp_path / "config"])
 
 
@@ -221,7 +226,7 @@ def test_a_payment_that_is_declined_is_code_6_with_the_reason(billing: Any) -> N
         return 202, answer
 
     billing.answers["POST", f"/invoices/{golden.INVOICE_ID}/pay"] = pay
-    done = space("pay", "SP-2026-000001", "--json")
+    done = called("pay", "SP-2026-000001", "--json")
 
     assert done.returncode == 6
     error = error_of(done)
@@ -240,7 +245,7 @@ def test_a_payment_that_takes_long_is_said_to_be_under_way(billing: Any) -> None
 def test_what_is_not_open_is_not_paid(billing: Any, answer: dict[str, Any]) -> None:
     billing.answers["GET", "/invoices/SP-2026-000001"] = lambda _: (200, golden.INVOICE | answer)
 
-    done = space("pay", "SP-2026-000001", "--json")
+    done = called("pay", "SP-2026-000001", "--json")
 
     assert (done.returncode, error_of(done)["code"]) == (2, "invoice_not_payable")
     assert not [path for _, path, *_ in billing.requests if path.endswith("/pay")]
@@ -249,7 +254,7 @@ def test_what_is_not_open_is_not_paid(billing: Any, answer: dict[str, Any]) -> N
 def test_a_payment_whose_answer_is_lost_is_not_known_to_be_undone(billing: Any) -> None:
     billing.answers["POST", f"/invoices/{golden.INVOICE_ID}/pay"] = lambda _: refusal(500, "unexpected")
 
-    done = space("pay", "SP-2026-000001", "--json")
+    done = called("pay", "SP-2026-000001", "--json")
 
     assert done.returncode == 7
     assert "not known whether" in error_of(done)["hint"]
@@ -306,7 +311,7 @@ def test_what_is_no_card_is_refused_without_being_shown(billing: Any, tmp_path: 
     file = tmp_path / "card.json"
     file.write_text(content)
 
-    done = space("payment-method", "add", "--card-from", str(file), "--json")
+    done = called("payment-method", "add", "--card-from", str(file), "--json")
 
     assert done.returncode == 2
     assert error_of(done)["code"] == "card_invalid"
@@ -336,7 +341,7 @@ def test_a_card_that_is_refused_is_told_with_the_services_reason(billing: Any, t
     file.write_text(json.dumps(CARD))
     billing.answers["POST", "/payment-methods"] = lambda _: refusal(422, "card_refused")
 
-    done = space("payment-method", "add", "--card-from", str(file), "--json")
+    done = called("payment-method", "add", "--card-from", str(file), "--json")
 
     assert (done.returncode, error_of(done)["code"]) == (6, "card_refused")
 
@@ -359,14 +364,14 @@ def test_a_top_up_is_watched_until_it_is_through(billing: Any) -> None:
 def test_a_top_up_that_fails_is_code_6(billing: Any) -> None:
     billing.answers["GET", f"/payments/{golden.PAYMENT_ID}"] = lambda _: (200, golden.FAILED)
 
-    done = space("balance", "--top-up", "20", "--json")
+    done = called("balance", "--top-up", "20", "--json")
 
     assert (done.returncode, error_of(done)["code"]) == (6, "card_declined")
 
 
 def test_a_top_up_of_nothing_is_usage(billing: Any) -> None:
-    assert space("balance", "--top-up", "0.00").returncode == 2
-    assert space("balance", "--method", "666666").returncode == 2
+    assert called("balance", "--top-up", "0.00").returncode == 2
+    assert called("balance", "--method", "666666").returncode == 2
 
 
 def test_usage_of_an_owner_who_has_used_nothing_is_shown(billing: Any) -> None:
@@ -407,7 +412,7 @@ def test_prices_are_in_words_with_the_plans_and_for_everybody(billing: Any, monk
     ids=" ".join,
 )  # fmt: skip
 def test_without_a_session_every_command_says_so(arguments: list[str]) -> None:
-    done = space(*arguments, "--json")
+    done = called(*arguments, "--json")
 
     assert (done.returncode, error_of(done)["code"]) == (5, "not_signed_in")
 
@@ -416,7 +421,7 @@ def test_money_that_is_not_whole_minor_units_is_not_shown_as_money(billing: Any)
     broken = golden.BALANCE | {"balance": {"amount_minor": 12.5, "currency": "USD"}}
     billing.answers["GET", "/balance"] = lambda _: (200, broken)
 
-    done = space("balance")
+    done = called("balance")
 
     assert done.returncode == 1
     assert "12" not in done.stdout

@@ -32,6 +32,9 @@ _HINTS = {
     "payment_method_needed": "Add a card with `space payment-method add`, then try again.",
     "payment_method_in_use": "Try again when the payment is through: `space balance` and `space invoices` show it.",
     "card_refused": "Nothing was kept. The sandbox takes its test cards, Stripe a --token pm_… made there.",
+    "payment_method_not_found": "`space payment-method list` lists them.",
+    "invoice_not_found": "`space invoices` lists them.",
+    "amount_too_small": "The least that a card is charged is 1.00.",
     "invoice_not_payable": "`space invoice NUMBER` shows its state and its payments.",
     "provider_unavailable": "It is not known whether this was done: see `space balance` and `space invoices` first.",
 }

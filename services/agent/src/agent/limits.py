@@ -74,7 +74,7 @@ def choices(reason: str | None, quota: Quota | None) -> list[str]:
         return [
             "See what is open with `space invoices --state finalised` and pay it with `space pay NUMBER`;",
             "or use another card: `space payment-method add`, then `space pay NUMBER`.",
-            "Reading, restoring to this machine and deleting stay open. `space quota` shows the figures.",
+            "Reading, restoring to this machine and deleting stay open.",
         ]
     first = "Add a card with `space payment-method add` (`space prices` says what is charged);"
     if quota is not None and quota.has_payment_method:
@@ -83,7 +83,6 @@ def choices(reason: str | None, quota: Quota | None) -> list[str]:
     return [
         first,
         "or make room: `space backups` shows what each one holds, `space delete NAME` deletes one.",
-        "`space quota` shows the figures.",
     ]
 
 
@@ -96,7 +95,7 @@ def _before_a_backup(quota: Quota) -> LimitReached | None:
 
 def _reached(reason: str, quota: Quota | None, extra: Mapping[str, object], *, fallback: str) -> LimitReached:
     figures = _figures(quota, extra)
-    hint = "\n".join(choices(reason, quota))
+    hint = "\n".join([*choices(reason, quota), "`space quota` shows the figures."])
     return LimitReached(reason, _words(reason, quota, figures) or fallback, hint=hint, figures=figures)
 
 
@@ -112,7 +111,8 @@ def _words(reason: str, quota: Quota | None, figures: Mapping[str, int]) -> str 
         return None
     used, limit, left = (size_text(figures[name]) for name in _FIGURES)
     if reason == ARREARS:
-        return f"A bill is not paid, so backups stop at the free {limit}; {used} are used."
+        free = "free storage" if quota is None else f"free {size_text(quota.allowance_bytes)}"
+        return f"A bill is not paid, so nothing above the {free} can be backed up; {used} are used."
     if figures["left_bytes"] <= 0:
         return f"Your backup storage is full: {used} of {limit} are used."
     reserved = 0 if quota is None else quota.reserved_bytes

@@ -16,6 +16,7 @@ STANDINGS = {
     "restricted": "a bill is not paid: no backups above the free storage (`space invoices`, `space pay`)",
     "suspended": "a bill is not paid: no backups above the free storage (`space invoices`, `space pay`)",
 }
+_STAYS_OPEN = "Nothing is deleted at the limit: reading, restoring and deleting stay open."
 
 
 def quota(
@@ -39,33 +40,38 @@ def quota(
         out.result(answer)
         return
     out.fields(_fields(found))
-    out.words(f"\n{found.explanation}\n{at_the_limit(found)}")
-    if not found.can_backup:
+    out.words(f"\n{found.explanation}")
+    if found.can_backup:
+        out.words(at_the_limit(found))
+    else:
         out.words("\n".join(["To back up again:", *limits.choices(found.reason, found)]))
 
 
 def at_the_limit(found: Quota) -> str:
     """What happens when no more is left, and what makes the limit wider."""
-    stays = "Nothing is deleted: reading, restoring and deleting stay open."
+    free = size_text(found.allowance_bytes)
     if found.standing in ("restricted", "suspended"):
-        return f"While a bill is open, uploads stop at the free {size_text(found.allowance_bytes)}. {stays}"
+        return f"While a bill is open, uploads stop at the free {free}. {_STAYS_OPEN}"
     if not found.has_payment_method:
-        return f"At the limit uploads stop, and nothing is charged. {stays} `space payment-method add` lets you go on."
+        return f"Nothing is charged. {_STAYS_OPEN} `space payment-method add` lets you go on above the free {free}."
     return (
-        f"What is above the free {size_text(found.allowance_bytes)} is charged to you (`space prices`); at the spend "
-        f"limit uploads stop. {stays} `space quota --spend-limit AMOUNT` changes it."
+        f"What is above the free {free} is charged (`space prices`); at the spend limit uploads stop. {_STAYS_OPEN} "
+        "`space quota --spend-limit AMOUNT` changes it."
     )
 
 
 def _fields(found: Quota) -> dict[str, str]:
-    instances = "1 Terminus" if found.counted_terminus == 1 else f"{found.counted_terminus} Terminus"
+    instances = f" for {found.counted_terminus} Terminus" if found.counted_terminus else ""
+    spend = "-"
+    if found.spend_limit is not None:
+        spend = f"{money_text(found.spend_limit)} a month, of which {money_text(found.spent)} is spent"
     return {
         "Used": size_text(found.used_bytes),
         "Reserved": f"{size_text(found.reserved_bytes)} for backups that run now",
-        "Free": f"{size_text(found.allowance_bytes)} for {instances}",
+        "Free": size_text(found.allowance_bytes) + instances,
         "Limit": size_text(found.limit_bytes),
         "Left": size_text(found.left_bytes),
-        "Spend limit": f"{money_text(found.spend_limit)} a month, of which {money_text(found.spent)} is spent",
+        "Spend limit": spend,
         "Payment method": "yes" if found.has_payment_method else "none",
         "Standing": STANDINGS.get(found.standing, found.standing),
     }
