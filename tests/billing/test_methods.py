@@ -15,7 +15,7 @@ from billing.adapters.sandbox_cards import BY_NAME
 from billing.adapters.sandbox_models import SandboxMethod
 from billing.errors import CardRefused
 from billing.models import PaymentMethod
-from billing.operations import methods
+from billing.operations import accounts, methods
 from billing.ports import SavedMethod, Unanswered
 from shared.auth import Scope
 from tests.billing.support.serving import GOOD, add_card, card, serving
@@ -162,6 +162,8 @@ async def test_of_two_cards_added_at_once_one_is_the_default(billing: Running, o
         async with database.transaction() as session:
             await methods.keep(session, owner.owner_id, "sandbox", saved(), now)
 
+    async with database.transaction() as session:
+        await accounts.lock(session, owner.owner_id, now)
     async with database.transaction() as session:
         await methods.keep(session, owner.owner_id, "sandbox", saved(), now)
         contender = asyncio.create_task(keep())

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.adapters import Adapters
 from billing.adapters.sandbox_models import SandboxCharge
-from billing.domain.payments import TRANSITIONS, IllegalTransition, PaymentState
+from billing.domain.payments import TERMINAL, TRANSITIONS, IllegalTransition, PaymentState
 from billing.models import Account, Order, Payment, PaymentMethod
 from billing.operations import accounts, orders, outcomes, payments, quotes, refunds
 from billing.operations.charging import PATIENCE
@@ -321,6 +321,8 @@ async def test_whatever_the_provider_says_moves_by_the_table_or_not_at_all(world
         assert (payment.state == PaymentState.CAPTURED) == (payment.captured_minor == 1500)
         if standing in (Standing.PENDING, Standing.AUTHORISED) and state is not PaymentState.AUTHORISING:
             assert len(steps) == 1, f"{state}, moved by an old word, or one that decides nothing"
+        if standing not in (Standing.PENDING, Standing.AUTHORISED):
+            assert payment.state in TERMINAL, f"{state}, and {standing} is not the end of it"
 
 
 async def tell(world: Payments, payment_id: UUID, state: PaymentState, standing: Standing) -> list[PaymentState]:
