@@ -69,10 +69,10 @@ async def _charge(session: AsyncSession, account: Account, invoice: Invoice, now
         return
     if await queries.has_payment_under_way(session, invoice.id):
         return
+    invoice.charge_due_at = None
     amount = await settling.pay_from_balances(session, account, invoice, now)
     if amount == 0:
         return
-    invoice.charge_due_at = None
     method = await queries.find_method(session, account.owner_id, None)
     if method is None:
         await dunning.charge_failed(session, account, invoice, NO_METHOD, now)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.domain.invoices import InvoiceKind, InvoiceState, Line, LineKind
+from billing.domain.invoices import InvoiceKind, InvoiceState, Line, LineKind, tax_on
 from billing.domain.months import month, month_number
 from billing.domain.prices import PriceBook, Version
 from billing.models import Account, Adjustment, Instance, InstanceMonth, Invoice, Meter, UsagePeriod
@@ -75,7 +75,10 @@ async def settle(
     await _close_storage(session, account, end, book, closing)
     instance.returned_at = end
     invoice = await _draft(session, account, closing, InvoiceKind.SETTLEMENT, end, now)
-    owed = 0 if invoice is None else invoice.total_minor
+    owed = 0
+    if invoice is not None:
+        # A draft has no tax on it yet.
+        owed = invoice.net_minor + tax_on(invoice.net_minor, await invoices.tax_rate_of(session, account))
     for paid in await queries.months_after(session, instance.id, end):
         owed -= await _give_back(session, account, instance, paid, end, owed, now)
     if invoice is not None:
@@ -203,7 +206,7 @@ async def _give_back(
     """The unused part of a month paid ahead; how much of it stays as balance for what is owed."""
     invoice = await session.get(Invoice, paid.invoice_id) if paid.invoice_id else None
     unused = lines.unused(paid, end)
-    if invoice is None or unused == 0:
+    if invoice is None or invoice.state == InvoiceState.VOID or unused == 0:
         return 0
     note = await credit_notes.credit(
         session, account, await _final(session, account, invoice, now), unused,
