@@ -191,6 +191,17 @@ async def test_while_it_is_unknown_whether_a_card_paid_it_is_not_charged_again(w
     await world.check_books()
 
 
+async def test_time_goes_on_while_a_payment_by_hand_is_unknown(world: World) -> None:
+    """The invoice is due, and waits for what becomes of the payment: nothing is due about it meanwhile."""
+    invoice = await owing(world, card="unreachable")
+    await pay(world, invoice)
+    await world.travel(timedelta(minutes=10))
+    [payment] = await world.every(Payment)
+    assert (payment.state, payment.asked > 1) == ("authorising", True)
+    assert (await invoice_of(world.database, invoice.id)).charge_due_at == START
+    await world.check_books()
+
+
 async def test_of_two_workers_one_charges(world: World) -> None:
     await owing(world, card="visa")
     done = await asyncio.gather(*(collect.charge_due(world.database, world.now) for _ in range(4)))

@@ -42,6 +42,11 @@ def under_way() -> ColumnElement[bool]:
     return Payment.state.not_in((*OVER, PaymentState.CAPTURED))
 
 
+def is_being_charged() -> ColumnElement[bool]:
+    """Of an invoice: a card was asked to pay it, and whether it does is not decided."""
+    return exists().where(Payment.invoice_id == Invoice.id, under_way())
+
+
 async def lock(session: AsyncSession, invoice_id: UUID) -> Invoice:
     """The invoice, locked and as it stands; its owner's account is locked before.
 
@@ -133,8 +138,9 @@ async def claim_draft(session: AsyncSession, now: datetime, owner_id: UUID | Non
 
 async def claim_charge(session: AsyncSession, now: datetime, owner_id: UUID | None) -> tuple[Account, UUID] | None:
     """The invoice whose charge is longest due, as `claim_draft`; those whose card is being charged wait for that."""
-    busy = exists().where(Payment.invoice_id == Invoice.id, under_way())
-    return await _claim(session, and_(Invoice.charge_due_at <= now, ~busy), Invoice.charge_due_at, owner_id)
+    return await _claim(
+        session, and_(Invoice.charge_due_at <= now, ~is_being_charged()), Invoice.charge_due_at, owner_id
+    )
 
 
 async def find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod | None:

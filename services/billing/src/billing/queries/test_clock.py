@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.invoices import InvoiceState
 from billing.models import Account, Invoice, Order, Payment, Refund
+from billing.queries.invoices import is_being_charged
 
 
 async def next_due(session: AsyncSession, owner_id: UUID) -> datetime | None:
@@ -16,7 +17,7 @@ async def next_due(session: AsyncSession, owner_id: UUID) -> datetime | None:
     every = union_all(
         select(Account.close_due_at.label("due")).where(Account.owner_id == owner_id),
         select(Invoice.finalise_due_at).where(Invoice.owner_id == owner_id, Invoice.state == InvoiceState.DRAFT),
-        select(Invoice.charge_due_at).where(Invoice.owner_id == owner_id),
+        select(Invoice.charge_due_at).where(Invoice.owner_id == owner_id, ~is_being_charged()),
         select(Payment.ask_due_at).where(Payment.owner_id == owner_id),
         select(Order.due_at).where(Order.owner_id == owner_id),
         select(Refund.ask_due_at).where(Refund.owner_id == owner_id),
