@@ -180,6 +180,20 @@ def test_a_pdf_is_written_for_the_owner_alone_and_never_over_another_file(billin
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bill.pdf", "config"]
 
 
+def test_a_file_that_appears_during_the_download_is_not_replaced(billing: Any, tmp_path: Path) -> None:
+    bill = tmp_path / "bill.pdf"
+
+    def appear(_: dict[str, Any]) -> tuple[int, bytes]:
+        bill.write_text("precious")
+        return 200, golden.PDF
+
+    billing.answers["GET", f"/invoices/{golden.INVOICE_ID}/pdf"] = appear
+    done = called("invoice", "SP-2026-000001", "--pdf", str(bill), "--json")
+
+    assert (done.returncode, error_of(done)["code"]) == (2, "file_exists")
+    assert bill.read_text() == "precious"
+
+
 def test_a_link_is_not_followed_by_a_pdf(billing: Any, tmp_path: Path) -> None:
     link, elsewhere = tmp_path / "bill.pdf", tmp_path / "elsewhere"
     link.symlink_to(elsewhere)

@@ -1,7 +1,7 @@
 """Money is shown and read to the cent, without a float in between."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.errors import UsageError
@@ -30,7 +30,8 @@ def test_what_is_shown_is_read_back_to_the_cent(amount_minor: int) -> None:
     assert read_amount(shown, "--amount") == (amount_minor, "USD")
 
 
-@given(st.integers())
+@given(st.integers(min_value=-(10**30), max_value=10**30))
+@example(amount_minor=2**53 + 1)
 def test_the_digits_shown_are_those_of_the_minor_units(amount_minor: int) -> None:
     shown = money_text(Money(amount_minor=amount_minor, currency="EUR"))
 

@@ -91,11 +91,10 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def account(scripted: Any, repository: Repository, source: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+def account(scripted: Any, ready: Repository, source: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("SPACE_API_TOKEN", "t")
     monkeypatch.setenv("SPACE_ORIGIN", scripted.origin)
-    repository.init()
-    account = Account(scripted, repository, {FIRST: repository.backup(source).restic_id})
+    account = Account(scripted, ready, {FIRST: ready.backup(source).restic_id})
     account.install()
     return account
 
