@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.adapters import Adapters
 from billing.adapters.sandbox_models import SandboxCharge
 from billing.domain.payments import TERMINAL, TRANSITIONS, IllegalTransition, PaymentState
-from billing.models import Account, Order, Payment, PaymentMethod
-from billing.operations import accounts, orders, outcomes, payments, quotes, refunds
+from billing.models import Account, Invoice, Order, Payment, PaymentMethod
+from billing.operations import accounts, collect, credit_notes, invoices, orders, outcomes, payments, quotes, refunds
 from billing.operations.charging import PATIENCE
 from billing.operations.payments import ASK_AGAIN, LEASE, LOOK_AFTER
 from billing.ports import Charge, ChargeRefused, ChargeWanted, Standing
+from billing.queries import payments as queries
 from tests.billing.support.books import assert_books_balance
+from tests.billing.support.invoicing import draft
 from tests.billing.support.paying import Payments, assert_provider_agrees, charges, moves, paying, told
 from tests.support.databases import Databases
 
@@ -312,13 +314,15 @@ async def test_a_fault_in_one_payment_does_not_keep_others_from_being_charged(
 
 async def test_whatever_the_provider_says_moves_by_the_table_or_not_at_all(world: Payments) -> None:
     allowed = {(source, target) for (source, _), target in TRANSITIONS.items()}
+    owner = uuid4()
+    await world.card(owner)
     for state, standing in product(PaymentState, Standing):
-        payment_id = await asked(world)
+        payment_id = await world.top_up(owner)
         steps = [state, *await tell(world, payment_id, state, standing)]
         assert set(pairwise(steps)) <= allowed, f"{state}, and it is {standing}"
         payment = await world.payment(payment_id)
         assert payment.state == steps[-1]
-        assert (payment.state == PaymentState.CAPTURED) == (payment.captured_minor == 1500)
+        assert (payment.state == PaymentState.CAPTURED) == (payment.captured_minor == 1000)
         if standing in (Standing.PENDING, Standing.AUTHORISED) and state is not PaymentState.AUTHORISING:
             assert len(steps) == 1, f"{state}, moved by an old word, or one that decides nothing"
         if standing not in (Standing.PENDING, Standing.AUTHORISED):
@@ -329,11 +333,11 @@ async def tell(world: Payments, payment_id: UUID, state: PaymentState, standing:
     """Where the provider's word moves a payment that is in a state."""
     async with world.database.transaction() as session:
         payment = await session.get_one(Payment, payment_id)
-        payment.state, payment.capture_minor, payment.asked = state, 1500, 1
-        payment.captured_minor = 1500 if state is PaymentState.CAPTURED else 0
-    captured = 1500 if standing is Standing.CAPTURED else 0
+        payment.state, payment.capture_minor, payment.asked = state, 1000, 1
+        payment.captured_minor = 1000 if state is PaymentState.CAPTURED else 0
+    captured = 1000 if standing is Standing.CAPTURED else 0
     code = "card_declined" if standing is Standing.FAILED else None
-    charge = Charge("charge_1", standing, 1500, captured, "USD", code)
+    charge = Charge("charge_1", standing, 1000, captured, "USD", code)
     async with world.database.transaction() as session:
         await payments.apply(session, await session.get_one(Payment, payment_id), charge, world.now)
     return [PaymentState(move) for move in await moves(world, payment_id)]
@@ -378,3 +382,33 @@ async def test_what_is_taken_cannot_be_let_go_any_more(world: Payments) -> None:
     await world.work()
     with pytest.raises(IllegalTransition):
         await let_go(world, payment_id)
+
+
+@pytest.mark.parametrize(("card", "refunded", "balance"), [("visa", 600, 0), ("refund_failed", 0, 600)])
+async def test_what_cannot_go_back_to_its_card_becomes_balance(
+    world: Payments, card: str, refunded: int, balance: int
+) -> None:
+    owner = uuid4()
+    await world.card(owner, card)
+    async with world.database.transaction() as session:
+        invoice = await draft(session, owner, 1500, now=world.now)
+        account = await accounts.lock(session, owner, world.now)
+        await invoices.finalise(session, account, invoice, world.now, tax_rate=None)
+    await collect.charge_due(world.database, world.now, owner)
+    await world.work()
+    async with world.database.transaction() as session:
+        account = await accounts.lock(session, owner, world.now)
+        invoice = await session.get_one(Invoice, invoice.id)
+        await credit_notes.credit(session, account, invoice, 600, "A test", "test", world.now)
+    async with world.database.reading() as session:
+        (before,) = await queries.list_of_invoice(session, invoice.id)
+    assert before["refunded"]["amount_minor"] == 0, "it is only wanted yet"
+    both = [refunds.work(world.database, world.adapters, world.now) for _ in range(2)]
+    assert sorted(await asyncio.gather(*both)) == [0, 1]
+    async with world.database.reading() as session:
+        (shown,) = await queries.list_of_invoice(session, invoice.id)
+        assert (await session.get_one(Account, owner)).balance_minor == balance
+        await assert_books_balance(session)
+    assert shown["refunded"]["amount_minor"] == refunded
+    assert ("billing.payment.refunded.v1" in await told(world, shown["payment_id"])) == bool(refunded)
+    await assert_provider_agrees(world)
