@@ -101,21 +101,24 @@ async def test_a_retry_that_succeeds_ends_it(world: World) -> None:
     await world.check_books()
 
 
-@pytest.mark.parametrize(("days", "rung"), [(1, "reminded"), (4, "restricted"), (8, "suspended")])
-async def test_an_owner_who_pays_stands_well_again_from_every_rung(world: World, days: int, rung: str) -> None:
-    invoice = await owing(world)
-    await world.travel(days * DAY)
-    assert (await world.account()).standing == rung
-    paid = await pay(world, invoice, await world.add_card())
-    assert paid is not None
-    assert (await invoice_of(world.database, invoice.id)).state == "paid"
-    assert (await world.account()).standing == "current"
-    assert await limit_above_allowance(world) > 0
-    cleared = [] if rung == "reminded" else ["billing.account.cleared.v1"]
-    assert (await world.events("account."))[-1:] == cleared
-    assert await pay_is_refused(world, invoice)
-    await world.travel(30 * DAY)
-    assert sum(payment.captured_minor for payment in await world.every(Payment)) == 1200
+async def test_an_owner_who_pays_stands_well_again_from_every_rung(world: World) -> None:
+    for days, rung in [(1, "reminded"), (4, "restricted"), (8, "suspended")]:
+        world.owner_id, world.now = uuid4(), START
+        invoice = await owing(world)
+        await world.travel(days * DAY)
+        assert (await world.account()).standing == rung
+        told_before = len(await world.events("account."))
+        paid = await pay(world, invoice, await world.add_card())
+        assert paid is not None
+        assert (await invoice_of(world.database, invoice.id)).state == "paid"
+        assert (await world.account()).standing == "current"
+        assert await limit_above_allowance(world) > 0
+        cleared = [] if rung == "reminded" else ["billing.account.cleared.v1"]
+        assert (await world.events("account."))[told_before:] == cleared
+        assert await pay_is_refused(world, invoice)
+        await world.travel(30 * DAY)
+        payments = [payment for payment in await world.every(Payment) if payment.owner_id == world.owner_id]
+        assert sum(payment.captured_minor for payment in payments) == 1200
     await world.check_books()
 
 

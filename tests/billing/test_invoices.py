@@ -1,7 +1,7 @@
-"""Invoices: drafted, numbered without gaps, paid in the right order, frozen; what is voided and given up."""
+"""Invoices: drafted, issued, taxed and paid in the right order."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -18,17 +18,15 @@ from billing.domain.invoices import (
     InvoiceTrigger,
     LineKind,
 )
-from billing.errors import InvoiceFinal
-from billing.models import Invoice, InvoiceMove, NumberSeries, Payment, PriceBookDocument
-from billing.operations import accounts, collect, credit_notes, invoices
+from billing.models import Invoice, InvoiceMove, Payment, PriceBookDocument
+from billing.operations import accounts, invoices
 from billing.queries import invoices as queries
 from shared.db import Database
 from shared.events.billing import InvoiceFinalised
-from tests.billing.support.books import assert_books_balance
 from tests.billing.support.invoicing import (
     NOW,
     account_of,
-    add_method,
+    check_books,
     draft,
     give,
     invoice_of,
@@ -64,11 +62,6 @@ async def settle_in(database: Database, owner_id: UUID, country: str) -> None:
     async with database.transaction() as session:
         account = await accounts.lock(session, owner_id, NOW)
         account.billing_name, account.country = "Zoë", country
-
-
-async def check_books(database: Database) -> None:
-    async with database.reading() as session:
-        await assert_books_balance(session)
 
 
 async def test_a_draft_has_its_lines_and_no_number(database: Database, owner_id: UUID) -> None:
@@ -279,219 +272,6 @@ async def test_more_or_other_than_the_invoice_is_not_taken_of_an_order(database:
                 made = await draft(session, owner_id, 500)
                 account = await accounts.lock(session, owner_id, NOW)
                 await invoices.finalise(session, account, made, NOW, held=held)
-
-
-async def test_a_number_that_was_not_used_after_all_goes_to_the_next(database: Database) -> None:
-    async def second() -> str:
-        return str((await issued(database, uuid4(), 500)).number)
-
-    class GiveUp(Exception):
-        pass
-
-    with pytest.raises(GiveUp):
-        async with database.transaction() as session:
-            owner_id = uuid4()
-            made = await draft(session, owner_id, 500)
-            await invoices.finalise(session, await accounts.lock(session, owner_id, NOW), made, NOW)
-            assert made.number == "SP-2026-000001"
-            contender = asyncio.create_task(second())
-            await asyncio.sleep(0.2)
-            assert not contender.done()
-            raise GiveUp
-    assert await contender == "SP-2026-000001"
-    await check_books(database)
-
-
-async def test_many_at_once_take_numbers_without_gaps(database: Database) -> None:
-    numbers = await asyncio.gather(*(issued(database, uuid4(), 500) for _ in range(8)))
-    assert sorted(str(each.number) for each in numbers) == [f"SP-2026-{number:06}" for number in range(1, 9)]
-    await check_books(database)
-
-
-async def test_an_invoice_and_a_credit_note_in_one_transaction_wait_for_no_one_in_a_circle(database: Database) -> None:
-    """One takes an invoice's number and then a credit note's, the other the other way round."""
-    before = {owner: await issued(database, owner, 500) for owner in (uuid4(), uuid4())}
-    (one, his), (two, hers) = before.items()
-    taken, go = asyncio.Event(), asyncio.Event()
-
-    async def invoice_then_credit() -> None:
-        async with database.transaction() as session:
-            account = await accounts.lock(session, one, NOW)
-            await invoices.finalise(session, account, await draft(session, one, 300), NOW)
-            taken.set()
-            await go.wait()
-            await credit_notes.credit(session, account, await queries.lock(session, his.id), 100, "x", "a", NOW)
-
-    async def credit_then_invoice() -> None:
-        async with database.transaction() as session:
-            account = await accounts.lock(session, two, NOW)
-            await taken.wait()
-            await credit_notes.credit(session, account, await queries.lock(session, hers.id), 100, "x", "b", NOW)
-            await invoices.finalise(session, account, await draft(session, two, 300), NOW)
-
-    both = asyncio.gather(invoice_then_credit(), credit_then_invoice())
-    await asyncio.sleep(0.2)
-    go.set()
-    await asyncio.wait_for(both, 5)
-    await check_books(database)
-
-
-async def test_each_year_has_its_own_numbers(database: Database, owner_id: UUID) -> None:
-    first = await issued(database, owner_id, 500, now=datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
-    second = await issued(database, owner_id, 500, now=datetime(2027, 1, 1, tzinfo=UTC))
-    assert (first.number, second.number) == ("SP-2026-000001", "SP-2027-000001")
-    async with database.reading() as session:
-        assert {row.name: row.last for row in await session.scalars(select(NumberSeries))} == {
-            "SP-2026": 1,
-            "SP-2027": 1,
-        }
-
-
-async def test_drafts_are_finalised_when_their_time_has_come_and_not_before(database: Database) -> None:
-    async with database.transaction() as session:
-        early = await draft(session, uuid4(), 500)
-        late = await draft(session, uuid4(), 500, now=NOW + timedelta(hours=1))
-    assert await invoices.finalise_due(database, NOW) == 1
-    assert (await invoice_of(database, early.id)).state == "finalised"
-    assert (await invoice_of(database, late.id)).state == "draft"
-    assert await invoices.finalise_due(database, NOW + timedelta(hours=1)) == 1
-    await check_books(database)
-
-
-async def test_an_account_that_somebody_holds_keeps_no_other_waiting(database: Database) -> None:
-    async with database.transaction() as session:
-        held = await draft(session, uuid4(), 500)
-        free = await draft(session, uuid4(), 500, now=NOW + timedelta(minutes=1))
-    async with database.transaction() as session:
-        await accounts.lock(session, held.owner_id, NOW)
-        assert await asyncio.wait_for(invoices.finalise_due(database, NOW + timedelta(hours=1)), 5) == 1
-    assert (await invoice_of(database, free.id)).state == "finalised"
-    assert (await invoice_of(database, held.id)).state == "draft"
-
-
-async def test_two_workers_finalise_a_draft_once(database: Database, owner_id: UUID) -> None:
-    async with database.transaction() as session:
-        for _ in range(6):
-            await draft(session, owner_id, 500)
-            await draft(session, uuid4(), 500)
-    done = 0
-    while done < 12:
-        done += sum(await asyncio.gather(invoices.finalise_due(database, NOW), invoices.finalise_due(database, NOW)))
-    assert done == 12
-    await check_books(database)
-
-
-async def test_a_worker_that_comes_late_does_not_finalise_again(database: Database, owner_id: UUID) -> None:
-    """It found the draft, and the account's lock came free only when another had finalised it."""
-    async with database.transaction() as session:
-        made = await draft(session, owner_id, 500)
-
-    async def late() -> int:
-        return await invoices.finalise_due(database, NOW)
-
-    async with database.transaction() as session:
-        account = await accounts.lock(session, owner_id, NOW)
-        await invoices.finalise(session, account, await queries.lock(session, made.id), NOW)
-        assert await asyncio.wait_for(late(), 5) == 0
-    assert await late() == 0
-    assert (await invoice_of(database, made.id)).number == "SP-2026-000001"
-
-
-async def test_an_invoice_of_which_nothing_was_paid_can_be_voided(world: World) -> None:
-    invoice = await issued(world.database, world.owner_id, 500, now=world.now)
-    await world.work()
-    assert (await world.account()).standing == "reminded"
-    async with world.database.transaction() as session:
-        await invoices.void(session, *await invoices.lock_by_id(session, invoice.id, world.now), world.now)
-    found = await invoice_of(world.database, invoice.id)
-    assert (found.state, found.open_minor, found.charge_due_at, found.ended_at) == ("void", 0, None, world.now)
-    assert (await world.account()).standing == "current"
-    await world.check_books()
-
-
-async def test_no_other_invoice_can_be_voided(database: Database) -> None:
-    for spoiled in ["draft", "part_paid", "paid", "credited", "being_charged"]:
-        owner_id = uuid4()
-        if spoiled in ("part_paid", "paid"):
-            await give(database, owner_id, promotional=100 if spoiled == "part_paid" else 500)
-        async with database.transaction() as session:
-            account, invoice = await accounts.lock(session, owner_id, NOW), await draft(session, owner_id, 500)
-            if spoiled != "draft":
-                await invoices.finalise(session, account, invoice, NOW)
-            if spoiled == "credited":
-                await credit_notes.credit(session, account, invoice, 100, "A present", "test", NOW)
-            if spoiled == "being_charged":
-                await collect.pay_now(session, account, invoice, (await add_method(session, owner_id)).id, NOW)
-            with pytest.raises(InvoiceFinal):
-                await invoices.void(session, account, invoice, NOW)
-    await check_books(database)
-
-
-async def test_money_that_comes_for_an_invoice_that_was_given_up_is_taken(world: World) -> None:
-    invoice = await issued(world.database, world.owner_id, 800, now=world.now)
-    await world.travel(timedelta(days=10))
-    async with world.database.transaction() as session:
-        await invoices.give_up(session, *await invoices.lock_by_id(session, invoice.id, world.now), world.now)
-    found = await invoice_of(world.database, invoice.id)
-    assert (found.state, found.open_minor) == ("uncollectible", 800)
-    assert (await world.account()).standing == "suspended"
-    await world.check_books()
-    await give(world.database, world.owner_id, balance=300, now=world.now)
-    method_id = await world.add_card()
-    async with world.database.transaction() as session:
-        account, invoice = await invoices.lock_by_id(session, invoice.id, world.now)
-        payment = await collect.pay_now(session, account, invoice, method_id, world.now)
-    assert payment is not None
-    assert payment.amount_minor == 500
-    await world.check_books()
-    await world.work()
-    found = await invoice_of(world.database, invoice.id)
-    assert (found.state, found.balance_minor, found.card_minor) == ("paid", 300, 500)
-    assert (await world.account()).standing == "current"
-    await world.check_books()
-
-
-async def test_what_was_given_up_is_not_charged_by_itself_even_after_a_failed_try_by_hand(world: World) -> None:
-    method_id = await world.add_card("declines")
-    invoice = await issued(world.database, world.owner_id, 800, now=world.now)
-    await world.work()
-    async with world.database.transaction() as session:
-        account, invoice = await invoices.lock_by_id(session, invoice.id, world.now)
-        await invoices.give_up(session, account, invoice, world.now)
-        await collect.pay_now(session, account, invoice, method_id, world.now)
-    await world.travel(timedelta(days=30))
-    found = await invoice_of(world.database, invoice.id)
-    assert (found.state, found.attempts, found.charge_due_at) == ("uncollectible", 1, None)
-    assert len(await world.every(Payment)) == 2
-    await world.check_books()
-
-
-async def test_a_payment_for_what_was_credited_meanwhile_becomes_balance(world: World) -> None:
-    await world.add_card()
-    invoice = await issued(world.database, world.owner_id, 800, now=world.now)
-    await collect.charge_due(world.database, world.now)
-    async with world.database.transaction() as session:
-        account, invoice = await invoices.lock_by_id(session, invoice.id, world.now)
-        await credit_notes.credit(session, account, invoice, 800, "A mistake", "test", world.now)
-    assert (await invoice_of(world.database, invoice.id)).state == "paid"
-    await world.work()
-    found = await invoice_of(world.database, invoice.id)
-    assert (found.state, found.credited_minor, found.card_minor) == ("paid", 800, 0)
-    assert (await world.account()).balance_minor == 800
-    await world.check_books()
-
-
-async def test_a_payment_that_is_recorded_twice_pays_once(world: World) -> None:
-    await world.add_card()
-    invoice = await issued(world.database, world.owner_id, 800, now=world.now)
-    await world.work()
-    async with world.database.transaction() as session:
-        account = await accounts.lock(session, world.owner_id, world.now)
-        payment = (await session.scalars(select(Payment))).one()
-        await invoices.on_paid(session, account, payment, world.now)
-    assert (await invoice_of(world.database, invoice.id)).card_minor == 800
-    assert (await world.account()).balance_minor == 0
-    await world.check_books()
 
 
 async def test_of_two_moves_from_one_state_the_second_loses(database: Database, owner_id: UUID) -> None:

@@ -12,6 +12,7 @@ from billing.domain.payments import PaymentState
 from billing.models import Account, Invoice, Notice, Payment, PaymentMethod
 from billing.operations import accounts, invoices, ledger
 from shared.db import Database
+from tests.billing.support.books import assert_books_balance
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -103,3 +104,8 @@ async def notices_of(database: Database, owner_id: UUID) -> list[Notice]:
     async with database.reading() as session:
         query = select(Notice).where(Notice.owner_id == owner_id).order_by(Notice.created_at, Notice.kind)
         return list(await session.scalars(query))
+
+
+async def check_books(database: Database) -> None:
+    async with database.reading() as session:
+        await assert_books_balance(session)
