@@ -60,7 +60,7 @@ def repository(program: Binary, tmp_path: Path) -> Repository:
 def initialised(restic_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new repository, made once: restic measures the machine for half a second whenever it makes one."""
     home = tmp_path_factory.mktemp("initialised")
-    env = {"RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(home / "cache")}
+    env = {b"RESTIC_PASSWORD": PASSWORD, b"RESTIC_CACHE_DIR": bytes(home / "cache")}
     command = [restic_path, "-r", str(home / "repository"), "init"]
     subprocess.run(command, env=env, check=True, capture_output=True)
     return home / "repository"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,25 @@ def test_nothing_is_declared_where_it_could_refuse_what_fits(
 
     assert account.declared == [None]
     assert ("may be more than the 1000 B you have left" in capsys.readouterr().err) == (quota is not None)
+
+
+def test_billing_that_does_not_answer_holds_no_backup_up(
+    account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    def hang(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        asked.set()
+        time.sleep(3)
+        return 200, golden.FULL
+
+    account.scripted.answers["GET", "/quotas"] = hang
+    monkeypatch.setattr("agent.limits.QUOTA_SECONDS", 0.2)
+
+    assert run(account, folder).status == "successful"
+
+    assert asked.is_set()
+    assert account.scripted.count("GET", "/quotas") == 1
 
 
 def test_a_large_folder_declares_nothing(account: Account, folder: Path) -> None:

@@ -82,8 +82,14 @@ class Client:
         *,
         authorised: bool = True,
         attempts: int = ATTEMPTS,
+        timeout_seconds: float | None = None,
     ) -> JsonObject:
-        return _read(self._call("GET", path, params=params, authorised=authorised, attempts=attempts))
+        """`timeout_seconds` is for one attempt, where less than the usual patience is wanted."""
+        return _read(
+            self._call(
+                "GET", path, params=params, authorised=authorised, attempts=attempts, timeout_seconds=timeout_seconds
+            )
+        )
 
     def download(self, path: str, media_type: str) -> bytes:
         """A document that is not JSON.
@@ -130,7 +136,9 @@ class Client:
         body: JsonObject | None = None,
         authorised: bool = True,
         attempts: int,
+        timeout_seconds: float | None = None,
     ) -> httpx.Response:
+        timeout = self._http.timeout if timeout_seconds is None else httpx.Timeout(timeout_seconds)
         headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
         query = {name: _parameter(value) for name, value in (params or {}).items() if value is not None}
         token = None
@@ -143,7 +151,7 @@ class Client:
             if token is not None:
                 headers["Authorization"] = f"Bearer {token}"
             try:
-                response = self._http.request(method, path, params=query, json=body, headers=headers)
+                response = self._http.request(method, path, params=query, json=body, headers=headers, timeout=timeout)
             except httpx.TransportError as error:
                 if attempt == attempts or _is_about_certificate(error):
                     raise self._unreachable(error) from error

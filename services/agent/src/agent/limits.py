@@ -14,6 +14,8 @@ from agent.sizing import upload_bound
 OVER_LIMIT = "over_limit"
 ARREARS = "arrears"
 REASONS = frozenset({OVER_LIMIT, ARREARS})
+# How long a backup waits for the figures, which it can do without.
+QUOTA_SECONDS = 5.0
 # What the service holds at most for a backup that declares nothing.
 UNDECLARED_BYTES = 2**30
 _FIGURES = ("used_bytes", "limit_bytes", "left_bytes")
@@ -22,7 +24,7 @@ _FIGURES = ("used_bytes", "limit_bytes", "left_bytes")
 def quota_of(client: Client) -> Quota | None:
     """The owner's figures; None where billing does not answer or this token may not ask: no backup waits for them."""
     try:
-        return api.parse(Quota, client.get("/quotas", attempts=1))
+        return api.parse(Quota, client.get("/quotas", attempts=1, timeout_seconds=QUOTA_SECONDS))
     except SpaceError:
         return None
 
