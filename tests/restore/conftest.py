@@ -26,6 +26,7 @@ OTHER_SECRET = "07be75" * 11
 @pytest.fixture(autouse=True)
 def logging_through_pytest() -> Iterator[None]:
     """Logs go where pytest captures them; structlog's own default prints every local of a traceback, for seconds."""
+    before = structlog.get_config()
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -35,7 +36,7 @@ def logging_through_pytest() -> Iterator[None]:
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture
