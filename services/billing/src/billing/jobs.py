@@ -90,5 +90,5 @@ JOBS = (
     Job("charge_invoices", charge_invoices, timedelta(seconds=10)),
     Job("release_orders", release_orders, timedelta(seconds=10)),
     Job("reassess_quotas", reassess_quotas, timedelta(seconds=30)),
-    Job("measure_books", measure_books, timedelta(minutes=5)),
+    Job("measure_books", measure_books, timedelta(minutes=1)),
 )
