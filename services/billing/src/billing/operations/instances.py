@@ -7,8 +7,10 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.models import Instance, InstanceSample, ReturnedInstance
+from billing.models import Account, Instance, InstanceSample, ReturnedInstance
 from billing.operations import accounts, periods
+from billing.queries import accounts as account_queries
+from billing.queries import orders as queries
 from shared.events.provisioning import InstanceUsageMeasured
 
 
@@ -24,6 +26,8 @@ async def take_in(session: AsyncSession, events: Sequence[InstanceUsageMeasured]
         }
         for event in events
     }
+    # Before the readings are stored: who closes a month meanwhile would not see them, and nobody would correct it.
+    locked = await account_queries.lock_accounts(session, {event.owner_id for event in events})
     made = (
         insert(InstanceSample)
         .values(list(rows.values()))
@@ -35,9 +39,8 @@ async def take_in(session: AsyncSession, events: Sequence[InstanceUsageMeasured]
         earliest[instance_id] = min(measured_at, earliest.get(instance_id, measured_at))
     for instance_id, since in sorted(earliest.items()):
         instance = await session.get(Instance, instance_id)
-        if instance is not None and since < (instance.returned_at or instance.period_start):
-            account = await accounts.lock(session, instance.owner_id, now)
-            await session.refresh(instance)
+        account = None if instance is None else locked.get(instance.owner_id)
+        if instance is not None and account is not None and since < (instance.returned_at or instance.period_start):
             await periods.correct_counters(session, account, instance, since, now)
 
 
@@ -51,6 +54,19 @@ async def settle(
     account = await accounts.lock(session, owner_id, now)
     heard = insert(ReturnedInstance).values(instance_id=instance_id, owner_id=owner_id, returned_at=returned_at)
     await session.execute(heard.on_conflict_do_nothing())
+    await settle_returned(session, account, instance_id, now)
+
+
+async def settle_returned(session: AsyncSession, account: Account, instance_id: UUID, now: datetime) -> None:
+    """Bill a locked account's instance that is known to be gone, once, and once it is certain how it was paid.
+
+    While a card is being asked for its order it waits: what is not used goes back the way the money came.
+    """
+    returned = await session.get(ReturnedInstance, instance_id, populate_existing=True)
     instance = await session.get(Instance, instance_id, populate_existing=True)
-    if instance is not None and instance.owner_id == owner_id and instance.returned_at is None:
-        await periods.settle(session, account, instance, returned_at, now)
+    if returned is None or instance is None or instance.returned_at is not None:
+        return
+    if {account.owner_id} != {returned.owner_id, instance.owner_id}:
+        return
+    if not await queries.is_being_taken(session, instance.order_id):
+        await periods.settle(session, account, instance, returned.returned_at, now)

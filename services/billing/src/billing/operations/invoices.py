@@ -120,12 +120,14 @@ async def finalise(
     now: datetime,
     *,
     tax_rate: Decimal | Literal["of_country"] | None = "of_country",
+    tax_country: str | None = None,
     held: Allocation | None = None,
 ) -> None:
     """Give a draft its number; from then on it is owed and does not change. Balances pay first, then the card is due.
 
     Args:
         tax_rate: As an order's quote promised it; else what the owner's country has by now.
+        tax_country: Whose tax that was; the owner's country when None.
         held: What an order has set aside, and its card has paid; while the card is being asked, nothing else pays.
     """
     if tax_rate == "of_country":
@@ -135,7 +137,7 @@ async def finalise(
     invoice.number = await queries.next_number(session, "SP", now)
     invoice.net_minor, invoice.tax_minor, invoice.total_minor = owed.net_minor, owed.tax_minor, owed.total_minor
     invoice.tax_rate = None if tax_rate is None else str(tax_rate)
-    invoice.tax_country = None if tax_rate is None else account.country
+    invoice.tax_country = None if tax_rate is None else tax_country or account.country
     invoice.billed_to = _details(account)
     invoice.finalise_due_at = None
     invoice.finalised_at = now

@@ -24,7 +24,7 @@ async def take_in(session: AsyncSession, events: Sequence[StorageMeasured], now:
     """Add samples to the meters: known ones change nothing, late ones correct what was reckoned without them."""
     book = await price_books.current(session)
     owner_ids = {event.owner_id for event in events}
-    await account_queries.add_accounts(session, owner_ids, await price_books.currency(session), now)
+    await account_queries.add_accounts(session, owner_ids, book.versions[-1].currency, now)
     accounts = await account_queries.lock_accounts(session, owner_ids)
     fresh = await _store(session, events)
     if not fresh:
@@ -39,10 +39,15 @@ async def take_in(session: AsyncSession, events: Sequence[StorageMeasured], now:
         session, {sample.level.backup_id: sample.measured_at for each in fresh.values() for sample in each}, now
     )
     free = book.in_force(now).free_bytes_per_terminus
-    for owner_id, used in sorted((await quota_queries.used_bytes(session, fresh)).items()):
-        # Most owners are within what everybody has, and were before.
-        if used > free or accounts[owner_id].quota_reason or accounts[owner_id].assess_due_at:
-            await quota.reassess(session, accounts[owner_id], now)
+    used = await quota_queries.used_bytes(session, fresh)
+    # Most owners are within what everybody has, and were before.
+    touched = [each for each in sorted(used) if used[each] >= free or _is_watched(accounts[each])]
+    if touched:
+        await quota.reassess_all(session, [accounts[each] for each in touched], now)
+
+
+def _is_watched(account: Account) -> bool:
+    return account.quota_reason is not None or account.assess_due_at is not None
 
 
 async def _store(session: AsyncSession, events: Sequence[StorageMeasured]) -> dict[UUID, list[Sample]]:
@@ -90,8 +95,11 @@ async def _advance(
     book: PriceBook,
     now: datetime,
 ) -> None:
+    if meter.period_start <= samples[0].measured_at < meter.metered_until:
+        await meters.add_late(session, meter, samples, book)
+        return
     if samples[0].measured_at < meter.metered_until:
-        # The meter is a shortcut for samples that come in order; what is in the table is the truth.
+        # The meter is a shortcut; what is in the table is the truth.
         await _begin_earlier(session, account, meter, samples[0].measured_at)
         meter.metered_until = max(meter.metered_until, samples[-1].measured_at)
         await meters.reckon_anew(session, meter, book)

@@ -32,13 +32,13 @@ from billing.models import (
     Payment,
     PaymentMethod,
     Quote,
-    ReturnedInstance,
 )
-from billing.operations import accounts, invoices, ledger, lines, payments, periods, quotes
+from billing.operations import accounts, instances, invoices, ledger, lines, payments, periods, quotes, top_ups
+from billing.queries import invoices as invoice_queries
 from billing.queries import orders as queries
 from shared.db import Database
 from shared.errors import ServiceUnavailable
-from shared.events.billing import PaymentAuthorised, PaymentFailed, PaymentVoided
+from shared.events.billing import PaymentAuthorised, PaymentCaptured, PaymentFailed, PaymentVoided
 from shared.events.restore import CaptureWanted, PaymentWanted
 from shared.outbox import publish
 
@@ -64,9 +64,9 @@ async def place(session: AsyncSession, owner_id: UUID, quote_id: UUID, method_id
     if order is not None and order.state != OrderState.FAILED:
         await _require_same_method(session, order, method_id)
         return order
-    if now >= quote.expires_at:
+    if not await quotes.holds(session, quote, now):
         raise QuoteExpired("This quote has expired: prices may be others now. Ask for a new one; nothing was charged.")
-    wanted = allocate(quote.total_minor, account.promotional_minor, account.balance_minor)
+    wanted = allocate(quote.total_minor, account.promotional_minor, await _balance(session, account))
     method = await _find_method(session, owner_id, method_id) if wanted.card_minor else None
     order = _written(session, order, quote, wanted, now)
     await session.flush()
@@ -155,14 +155,12 @@ async def fulfil(session: AsyncSession, event: CaptureWanted, now: datetime) -> 
     if event.ended_at is None:
         await _begin_instance(session, account, order, quote, invoice)
     rate = None if quote.terms["tax_rate"] is None else Decimal(quote.terms["tax_rate"])
+    country = quote.terms["tax_country"]
     if held:
-        await _take(session, account, order, invoice, rate, now)
+        await _take(session, account, order, invoice, rate, country, now)
     elif invoice is not None:
-        await invoices.finalise(session, account, invoice, now, tax_rate=rate)
-    returned = await session.get(ReturnedInstance, event.instance_id)
-    if returned is not None and event.ended_at is None:
-        instance = await session.get_one(Instance, event.instance_id)
-        await periods.settle(session, account, instance, returned.returned_at, now)
+        await invoices.finalise(session, account, invoice, now, tax_rate=rate, tax_country=country)
+    await _settle(session, account, order, now)
 
 
 async def void(session: AsyncSession, owner_id: UUID, quote_id: UUID, now: datetime) -> None:
@@ -194,21 +192,52 @@ async def on_failed(session: AsyncSession, account: Account, payment: Payment, n
     if order.payment_id != payment.id:
         return
     if order.state in (OrderState.PLACED, OrderState.HELD):
-        await _give_back(session, account, order, now)
-        order.code, order.reason = payment.code, "The card was not charged. Use another card, or add to your balance."
-        _move(session, order, OrderTrigger.FAIL, now)
+        reason = "The card was not charged. Use another card, or add to your balance."
+        await _fail(session, account, order, payment.code, reason, now)
     elif order.state == OrderState.FULFILLED and order.invoice_id is not None:
         invoice = await session.get_one(Invoice, order.invoice_id)
-        invoice.charge_due_at = now
+        if invoice.open_minor:
+            invoice.charge_due_at = now
+        await _settle(session, account, order, now)
 
 
 async def on_taken(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:
-    """The card paid."""
-    await invoices.on_paid(session, account, payment, now)
+    """The card paid; what was taken by hand at the provider, for no invoice, is the owner's balance."""
+    if payment.invoice_id is not None:
+        await invoices.on_paid(session, account, payment, now)
+        await _settle(session, account, await _order_of(session, payment), now)
+        return
+    await top_ups.on_paid(session, account, payment, now)
+    order = await _order_of(session, payment)
+    if order.payment_id == payment.id and order.state in (OrderState.PLACED, OrderState.HELD):
+        reason = "The card was charged before its time: that is in your balance now. Confirm again to pay from it."
+        await _fail(session, account, order, "taken_early", reason, now)
 
 
 async def on_let_go(session: AsyncSession, account: Account, payment: Payment, now: datetime) -> None:
     """The card is free again; the order said so before it was asked."""
+
+
+async def _settle(session: AsyncSession, account: Account, order: Order, now: datetime) -> None:
+    """It is certain how an order was paid: if its instance is gone by now, that is settled."""
+    if order.instance_id is not None:
+        await session.flush()
+        await instances.settle_returned(session, account, order.instance_id, now)
+
+
+async def _balance(session: AsyncSession, account: Account) -> int:
+    """The balance, without carried sums that charges under way collect already."""
+    if account.balance_minor >= 0:
+        return account.balance_minor
+    return min(0, account.balance_minor + await invoice_queries.debt_under_way(session, account.owner_id))
+
+
+async def _fail(
+    session: AsyncSession, account: Account, order: Order, code: str | None, reason: str, now: datetime
+) -> None:
+    await _give_back(session, account, order, now)
+    order.code, order.reason = code, reason
+    _move(session, order, OrderTrigger.FAIL, now)
 
 
 async def _find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod:
@@ -282,24 +311,37 @@ async def _release(
 
 
 async def _take(
-    session: AsyncSession, account: Account, order: Order, invoice: Invoice | None, rate: Decimal | None, now: datetime
+    session: AsyncSession,
+    account: Account,
+    order: Order,
+    invoice: Invoice | None,
+    rate: Decimal | None,
+    country: str | None,
+    now: datetime,
 ) -> None:
     """Pay the order's invoice with what is held, and free what is not needed."""
     total = 0 if invoice is None else invoice.net_minor + tax_on(invoice.net_minor, rate)
     promotional = min(total, order.promotional_minor)
     balance = min(total - promotional, order.balance_minor)
     card = total - promotional - balance
+    # What was owed from before may have been paid meanwhile.
+    order.debt_minor = min(order.debt_minor, max(-account.balance_minor, 0))
+    charged = card + order.debt_minor if card else 0
     payment = await session.get(Payment, order.payment_id, with_for_update=True) if order.payment_id else None
-    if payment is not None and card and card + order.debt_minor >= LEAST_CHARGE_MINOR:
+    if payment is None:
+        charged = 0
+        publish(session, PaymentCaptured(**_about(order, total - card, account.currency, now)))
+    elif charged >= LEAST_CHARGE_MINOR:
         payment.invoice_id = order.invoice_id
         await session.flush()
-        await payments.take(session, payment, min(card + order.debt_minor, payment.amount_minor), now)
-    elif payment is not None:
+        await payments.take(session, payment, charged, now)
+    else:
+        charged = 0
         await payments.release(session, payment, now)
     await _give_back(session, account, order, now, promotional=promotional, balance=balance)
     if invoice is not None:
-        held = Allocation(promotional, balance, 0, 0)
-        await invoices.finalise(session, account, invoice, now, tax_rate=rate, held=held)
+        held = Allocation(promotional, balance, charged, order.debt_minor if charged else 0)
+        await invoices.finalise(session, account, invoice, now, tax_rate=rate, tax_country=country, held=held)
 
 
 async def _begin_instance(

@@ -8,16 +8,18 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.invoices import InvoiceKind, InvoiceState, Line, LineKind, tax_on
+from billing.domain.meter import Levels
 from billing.domain.months import month, month_number
 from billing.domain.prices import PriceBook, Version
 from billing.models import Account, Adjustment, Instance, InstanceMonth, Invoice, Meter, UsagePeriod
 from billing.operations import credit_notes, invoices, lines, meters, price_books
+from billing.queries import metering as metering_queries
 from billing.queries import periods as queries
 from shared.db import Database
 
 GRACE = timedelta(hours=1)
 """How long an invoice stays a draft, so that measurements still on their way are in it."""
-BATCH = 20
+BATCH = 50
 
 
 @dataclass
@@ -34,10 +36,28 @@ async def close_due(database: Database, now: datetime) -> int:
     """Invoice what is due, a batch of owners in one transaction; how many there were."""
     async with database.transaction() as session:
         due = await queries.claim_due(session, now, BATCH)
+        owner_ids = [account.owner_id for account in due]
+        more = await queries.owners_with_more(session, owner_ids)
+        # The meters are kept in the session, where each account's is found without another statement.
+        known = await metering_queries.find_meters(session, owner_ids)
+        levels = await metering_queries.find_levels(session, owner_ids)
         for account in due:
             assert account.close_due_at is not None
-            await close(session, account, account.close_due_at, now)
+            if account.owner_id in more or account.owner_id not in known:
+                await close(session, account, account.close_due_at, now)
+            else:
+                await _close_storage_only(session, account, levels.get(account.owner_id, {}), now)
     return len(due)
+
+
+async def _close_storage_only(session: AsyncSession, account: Account, levels: Levels, now: datetime) -> None:
+    """The same as `close` for one who has no instance and whom nothing is to be corrected: most."""
+    assert account.close_due_at is not None
+    assert account.anchor_at is not None
+    at, closing = account.close_due_at, Closing()
+    await _close_storage(session, account, at, await price_books.current(session), closing, levels)
+    await _draft(session, account, closing, InvoiceKind.USAGE, at, now, [])
+    account.close_due_at = month(account.anchor_at, month_number(account.anchor_at, at) + 1)
 
 
 async def close(session: AsyncSession, account: Account, at: datetime, now: datetime) -> Invoice | None:
@@ -217,13 +237,18 @@ async def _give_back(
 
 
 async def _close_storage(
-    session: AsyncSession, account: Account, at: datetime, book: PriceBook, closing: Closing
+    session: AsyncSession,
+    account: Account,
+    at: datetime,
+    book: PriceBook,
+    closing: Closing,
+    levels: Levels | None = None,
 ) -> None:
     meter = await session.get(Meter, account.owner_id)
     if meter is None or at <= meter.period_start:
         return
     start = meter.period_start
-    found = lines.for_storage(await meters.close(session, meter, at, book), start, at, book)
+    found = lines.for_storage(await meters.close(session, meter, at, book, levels), start, at, book)
     _add(session, closing, account.owner_id, account.owner_id, "backup_storage", start, at, found)
 
 
@@ -297,9 +322,17 @@ def _renew(session: AsyncSession, instance: Instance, book: PriceBook, closing: 
 
 
 async def _draft(
-    session: AsyncSession, account: Account, closing: Closing, kind: InvoiceKind, at: datetime, now: datetime
+    session: AsyncSession,
+    account: Account,
+    closing: Closing,
+    kind: InvoiceKind,
+    at: datetime,
+    now: datetime,
+    waiting: Sequence[Adjustment] | None = None,
 ) -> Invoice | None:
-    adjustments = [each for each in await queries.open_adjustments(session, account.owner_id) if each.amount_minor]
+    if waiting is None:
+        waiting = await queries.open_adjustments(session, account.owner_id)
+    adjustments = [each for each in waiting if each.amount_minor]
     every = [*closing.lines, *(lines.for_adjustment(each) for each in adjustments)]
     start = min((each.started_at for each in closing.periods), default=at)
     invoice = await invoices.draft(session, account, kind, every, start, at, now + GRACE, now)

@@ -1,13 +1,15 @@
 """What an owner may still upload, told to the others whenever it changes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.dunning import ON_CREDIT, Standing
-from billing.domain.meter import Pool, charge
+from billing.domain.meter import Levels, Pool, charge
 from billing.domain.money import round_minor
 from billing.domain.quota import Quota, Reason, assess
 from billing.models import Account, Meter, MeteredBackup, Reservation
@@ -62,7 +64,31 @@ class Answer:
     reason: Reason | None
 
 
-async def look(session: AsyncSession, account: Account, now: datetime, wanting: Wanted | None = None) -> Assessment:
+@dataclass(frozen=True)
+class Facts:
+    """What one owner's quota is reckoned from."""
+
+    levels: Levels
+    reservations: Sequence[Any]
+    has_method: bool
+    meter: Meter | None
+
+
+async def gather(session: AsyncSession, owner_ids: Sequence[UUID], now: datetime) -> dict[UUID, Facts]:
+    """The facts about each of these owners: as many statements for all as for one."""
+    levels = await metering_queries.find_levels(session, owner_ids)
+    reservations = await queries.live_reservations(session, owner_ids, now)
+    paying = await queries.owners_with_method(session, owner_ids)
+    known = await metering_queries.find_meters(session, owner_ids)
+    return {
+        each: Facts(levels.get(each, {}), reservations.get(each, ()), each in paying, known.get(each))
+        for each in owner_ids
+    }
+
+
+async def look(
+    session: AsyncSession, account: Account, now: datetime, wanting: Wanted | None = None, facts: Facts | None = None
+) -> Assessment:
     """How an owner stands. A Terminus whose first backup is being written counts here, and not for the bill.
 
     Args:
@@ -70,24 +96,23 @@ async def look(session: AsyncSession, account: Account, now: datetime, wanting: 
     """
     book = await price_books.current(session)
     version = book.in_force(now)
-    levels = (await metering_queries.find_levels(session, [account.owner_id])).get(account.owner_id, {})
-    pool = Pool(levels)
+    facts = facts or (await gather(session, [account.owner_id], now))[account.owner_id]
+    pool = Pool(facts.levels)
     reserved, begun = 0, set() if wanting is None else {wanting.terminus_id}
-    for row in await queries.live_reservations(session, account.owner_id, now):
+    for row in facts.reservations:
         begun.add(row.terminus_id)
         if row.ended_at is None and (wanting is None or row.backup_id != wanting.backup_id):
             reserved += max(row.outstanding_bytes, 0)
-    counted = {level.terminus_id for level in levels.values() if level.has_snapshot}
+    counted = {level.terminus_id for level in facts.levels.values() if level.has_snapshot}
     free = pool.allowance_bytes(version)
     writable = version.free_bytes_per_terminus * max(1, min(len(counted | begun), version.max_free_terminus))
-    method = await queries.has_method(session, account.owner_id)
+    method = facts.has_method
     limit = account.spend_limit_minor if account.spend_limit_minor is not None else book.default_spend_limit_minor
     spent = 0
-    meter = await session.get(Meter, account.owner_id)
+    meter = facts.meter
     if meter is not None and (pool.used_bytes > free or meter.accrued):
-        spent = round_minor(
-            charge(await meters.accrued_at(session, meter, max(now, meter.period_start), book), book, book.place)
-        )
+        at = max(now, meter.period_start)
+        spent = round_minor(charge(await meters.accrued_at(session, meter, at, book, facts.levels), book, book.place))
     quota = assess(
         used_bytes=pool.used_bytes,
         reserved_bytes=reserved,
@@ -110,8 +135,18 @@ async def look(session: AsyncSession, account: Account, now: datetime, wanting: 
 
 async def reassess(session: AsyncSession, account: Account, now: datetime) -> None:
     """Tell the others when a locked account may upload no more, or again."""
+    await reassess_all(session, [account], now)
+
+
+async def reassess_all(session: AsyncSession, locked: Sequence[Account], now: datetime) -> None:
+    """The same for many."""
     await session.flush()
-    found = await look(session, account, now)
+    facts = await gather(session, [account.owner_id for account in locked], now)
+    for account in locked:
+        _tell(session, account, await look(session, account, now, facts=facts[account.owner_id]), now)
+
+
+def _tell(session: AsyncSession, account: Account, found: Assessment, now: datetime) -> None:
     quota = found.quota
     reason: Reason | None = None
     if quota.is_exceeded:
@@ -143,8 +178,7 @@ async def reassess_due(database: Database, now: datetime) -> int:
     """Look again at owners for whom time alone changes what their spend limit buys."""
     async with database.transaction() as session:
         due = await queries.claim_assessable(session, now, BATCH)
-        for account in due:
-            await reassess(session, account, now)
+        await reassess_all(session, due, now)
     return len(due)
 
 

@@ -98,6 +98,12 @@ async def find(session: AsyncSession, owner_id: UUID, quote_id: UUID) -> Quote:
     return quote
 
 
+async def holds(session: AsyncSession, quote: Quote, now: datetime) -> bool:
+    """Whether a quote may still be confirmed: in its time, and while its prices are in force."""
+    book = await price_books.current(session)
+    return now < quote.expires_at and book.in_force(now).name == quote.terms["price_version"]
+
+
 def tax_rate(book: PriceBook, account: Account) -> Decimal | None:
     """The tax an owner pays, as a decimal fraction; None where none is charged."""
     return book.tax_rates.get(account.country) if account.country else None

@@ -1,5 +1,6 @@
 """What an owner looks at: this period so far, by backup, by instance and by day, and what it will come to."""
 
+import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
@@ -9,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.counters import traffic_bytes
 from billing.domain.invoices import Line
-from billing.domain.meter import Accrual, Levels, Pool, accrue, add, charge, integrate
+from billing.domain.meter import Levels, Pool, accrue, add, charge
 from billing.domain.money import round_minor
 from billing.domain.months import month, month_containing, month_number
 from billing.domain.prices import GB, PriceBook
 from billing.domain.usage import by_backup, by_day
 from billing.models import Account, Instance, Meter
-from billing.operations import lines, periods, price_books
+from billing.operations import lines, meters, periods, price_books
 from billing.queries import metering as queries
 from billing.queries import periods as period_queries
 from billing.schemas.money import Money
@@ -69,14 +70,16 @@ async def read_days(
     account, meter = await session.get(Account, owner_id), await session.get(Meter, owner_id)
     opened, _ = _period(account, meter, now)
     start = _midnight(first) if first else opened
-    until = min(now, _midnight(last) + timedelta(days=1)) if last else now
-    if start is None or meter is None or account is None:
+    # Compared as days: the calendar's first and last have none before and after them.
+    until = _midnight(last) + timedelta(days=1) if last and last < now.date() else now
+    if start is None or meter is None or account is None or until <= book.versions[0].effective_from:
         return []
     start = max(start, book.versions[0].effective_from, until - LONGEST)
     if start >= until:
         return []
     levels = await queries.levels_before(session, owner_id, start)
     samples = await queries.samples_between(session, owner_id, start, until)
+    days = await asyncio.to_thread(by_day, levels, samples, start, until, book, book.place)
     return [
         {
             "day": each.day,
@@ -85,7 +88,7 @@ async def read_days(
             "charged_gb_hours": lines.decimal(Fraction(each.charged_byte_seconds, GB * 3600)),
             "charge": _money(each.charge, account.currency),
         }
-        for each in by_day(levels, samples, start, until, book, book.place)
+        for each in days
     ]
 
 
@@ -99,13 +102,14 @@ def _period(account: Account | None, meter: Meter | None, now: datetime) -> tupl
 async def _storage(
     session: AsyncSession, owner_id: UUID, meter: Meter | None, now: datetime, book: PriceBook
 ) -> dict[str, Any]:
-    """The open period's accrual, its exact charge, and each backup's part; from the samples, so that all agree."""
+    """The open period's accrual, its exact charge, and each backup's part, for which the samples are read."""
     if meter is None or now <= meter.period_start:
         return {"accrual": {}, "exact": Fraction(0), "parts": []}
     levels: Levels = await queries.levels_before(session, owner_id, meter.period_start)
     samples = await queries.samples_between(session, owner_id, meter.period_start, now)
-    parts = by_backup(levels, samples, meter.period_start, now, book, book.place)
-    accrual: Accrual = integrate(levels, samples, meter.period_start, now, book, book.place)[0]
+    # There may be very many: others are served meanwhile.
+    parts = await asyncio.to_thread(by_backup, levels, samples, meter.period_start, now, book, book.place)
+    accrual = await meters.accrued_at(session, meter, now, book)
     return {"accrual": accrual, "exact": charge(accrual, book, book.place), "parts": parts}
 
 

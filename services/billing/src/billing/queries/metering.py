@@ -76,9 +76,10 @@ async def samples_between(session: AsyncSession, owner_id: UUID, start: datetime
         .where(StorageSample.owner_id == owner_id, StorageSample.measured_at >= start, StorageSample.measured_at < end)
         .order_by(StorageSample.measured_at)
     )
+    rows = await (await session.connection()).execute(found)
     return [
-        Sample(row.measured_at, Level(row.backup_id, row.terminus_id, row.storage_bytes, row.has_snapshot))
-        for row in await session.execute(found)
+        Sample(measured_at, Level(backup_id, terminus_id, size, has_snapshot))
+        for measured_at, backup_id, terminus_id, size, has_snapshot in rows.all()
     ]
 
 

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.models import Order, PaymentMethod, Quote
+from billing.domain.payments import PaymentState
+from billing.models import Order, Payment, PaymentMethod, Quote
 
 
 async def find_for_update(session: AsyncSession, order_id: UUID) -> Order | None:
@@ -29,6 +30,14 @@ async def find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | N
     found = select(PaymentMethod).where(PaymentMethod.owner_id == owner_id, PaymentMethod.removed_at.is_(None))
     chosen = found.where(PaymentMethod.id == method_id) if method_id else found.where(PaymentMethod.is_default)
     return await session.scalar(chosen)
+
+
+async def is_being_taken(session: AsyncSession, order_id: UUID) -> bool:
+    """Whether an order's card is to pay, and it is not certain yet that it has."""
+    wanted = Payment.capture_minor.is_not(None) & Payment.state.in_(
+        (PaymentState.AUTHORISING, PaymentState.AUTHORISED, PaymentState.CAPTURING)
+    )
+    return bool(await session.scalar(select(exists().where(Payment.order_id == order_id, wanted))))
 
 
 async def list_orders(

@@ -1,10 +1,10 @@
 """Instances, their counters, closed periods and what is to be closed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.counters import Count
@@ -21,6 +21,14 @@ async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequenc
         .with_for_update(skip_locked=True)
     )
     return (await session.scalars(due.execution_options(populate_existing=True))).all()
+
+
+async def owners_with_more(session: AsyncSession, owner_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of them who have an instance, or a correction that waits: more than storage is on their next invoice."""
+    wanted = list(owner_ids)
+    live = select(Instance.owner_id).where(Instance.owner_id.in_(wanted), Instance.returned_at.is_(None))
+    waiting = select(Adjustment.owner_id).where(Adjustment.owner_id.in_(wanted), Adjustment.invoice_id.is_(None))
+    return set(await session.scalars(union(live, waiting)))
 
 
 async def has_periods(session: AsyncSession, owner_id: UUID) -> bool:

@@ -1,5 +1,6 @@
 """Reservations, and what an owner's quota is reckoned from."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,20 +22,25 @@ async def used_bytes(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[U
     return {owner_id: int(total) for owner_id, total in await session.execute(found)}
 
 
-async def live_reservations(session: AsyncSession, owner_id: UUID, now: datetime) -> Sequence[Any]:
-    """Reservations whose key has not ended, with what is not written of them yet; ``ended_at``: they hold no room."""
+async def live_reservations(session: AsyncSession, owner_ids: Iterable[UUID], now: datetime) -> dict[UUID, list[Any]]:
+    """By owner, those whose key has not ended, with what is not written yet; with ``ended_at`` they hold no room."""
     held = func.coalesce(MeteredBackup.storage_bytes, 0)
     found = (
         select(
+            Reservation.owner_id,
             Reservation.backup_id,
             Reservation.terminus_id,
             Reservation.ended_at,
-            (Reservation.base_bytes + Reservation.reserved_bytes - held).label("outstanding_bytes"),
+            # A backup that shrinks meanwhile makes no reservation larger than it was.
+            (Reservation.reserved_bytes - func.greatest(held - Reservation.base_bytes, 0)).label("outstanding_bytes"),
         )
         .outerjoin(MeteredBackup, MeteredBackup.backup_id == Reservation.backup_id)
-        .where(Reservation.owner_id == owner_id, Reservation.expires_at > now)
+        .where(Reservation.owner_id.in_(list(owner_ids)), Reservation.expires_at > now)
     )
-    return (await session.execute(found)).all()
+    by_owner: dict[UUID, list[Any]] = defaultdict(list)
+    for row in await session.execute(found):
+        by_owner[row.owner_id].append(row)
+    return by_owner
 
 
 async def end_reservations(session: AsyncSession, backup_id: UUID, now: datetime) -> None:
@@ -50,6 +56,14 @@ async def has_method(session: AsyncSession, owner_id: UUID) -> bool:
     """Whether the owner has a card that may be charged."""
     found = exists().where(PaymentMethod.owner_id == owner_id, PaymentMethod.removed_at.is_(None))
     return bool(await session.scalar(select(found)))
+
+
+async def owners_with_method(session: AsyncSession, owner_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of them who have a card that may be charged."""
+    found = select(PaymentMethod.owner_id).where(
+        PaymentMethod.owner_id.in_(list(owner_ids)), PaymentMethod.removed_at.is_(None)
+    )
+    return set(await session.scalars(found))
 
 
 async def claim_assessable(session: AsyncSession, now: datetime, limit: int) -> Sequence[Account]:

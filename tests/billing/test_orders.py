@@ -1,0 +1,522 @@
+"""Orders: what a quote costs is set aside once, taken when there is something for it, and else let go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from opentelemetry.trace import NoOpTracer
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing import consumers
+from billing.adapters.sandbox_models import SandboxCharge
+from billing.domain import ledger as movements
+from billing.domain.prices import GB
+from billing.errors import OrderFinal, PaymentMethodNeeded, PaymentMethodNotFound, QuoteConfirmed
+from billing.models import Account, Instance, Order, OrderMove, Payment, Quote, Refund
+from billing.operations import accounts, ledger, orders, top_ups
+from shared.db import Database
+from shared.errors import Fate
+from shared.events.base import Envelope, Event
+from shared.events.provisioning import InstanceReturned
+from shared.events.restore import CaptureWanted, PaymentWanted, VoidWanted
+from shared.inbox import Inbox, Verdict
+from shared.messaging import OutboxMessage
+from tests.billing.support.price_lists import packaged, use
+from tests.billing.support.world import World
+
+
+async def give(world: World, *, promotional: int = 0, balance: int = 0) -> None:
+    """Promotional balance, and balance paid in by a card that works."""
+    if balance:
+        async with world.database.transaction() as session:
+            await top_ups.ask(session, world.owner_id, balance, "USD", None, world.now)
+        await world.work()
+    async with world.database.transaction() as session:
+        account = await accounts.lock(session, world.owner_id, world.now)
+        grant = movements.grant(f"grant:{uuid4()}", promotional, "A present")
+        if await ledger.post(session, world.owner_id, "USD", grant, world.now):
+            account.promotional_minor += promotional
+
+
+async def owe(world: World, amount: int) -> None:
+    """A small sum that was carried."""
+    async with world.database.transaction() as session:
+        account = await accounts.lock(session, world.owner_id, world.now)
+        account.balance_minor -= amount
+        carried = movements.Movement(
+            f"test:{uuid4()}", "carried", "Carried",
+            {movements.Account.BALANCE: amount, movements.Account.REVENUE: -amount},
+        )  # fmt: skip
+        await ledger.post(session, world.owner_id, "USD", carried, world.now)
+
+
+async def order_of(world: World, order_id: UUID) -> Order:
+    return next(each for each in await world.every(Order) if each.id == order_id)
+
+
+async def charges(world: World) -> list[tuple[str, int, int]]:
+    """What the bank knows: how each charge stands, its amount, and what was taken of it."""
+    async with world.database.reading() as session:
+        found = await session.scalars(
+            select(SandboxCharge).order_by(SandboxCharge.created_at, SandboxCharge.amount_minor)
+        )
+        return [(str(each.standing), each.amount_minor, each.captured_minor) for each in found]
+
+
+async def test_two_confirms_at_once_make_one_order_and_one_hold(world: World) -> None:
+    method = await world.add_card()
+    quote_id = await world.quote()
+
+    async def second() -> Order:
+        async with world.database.transaction() as session:
+            return await orders.place(session, world.owner_id, quote_id, method, world.now)
+
+    async with world.database.transaction() as session:
+        first = await orders.place(session, world.owner_id, quote_id, None, world.now)
+        contender = asyncio.create_task(second())
+        await asyncio.sleep(0.1)
+        assert not contender.done()
+    assert (await contender).payment_id == first.payment_id
+    await world.work()
+    assert await charges(world) == [("authorised", 2900, 0)]
+    assert (await order_of(world, quote_id)).state == "held"
+    other = await world.add_card("mastercard")
+    with pytest.raises(QuoteConfirmed):
+        await world.confirm(quote_id, other)
+    await world.check_books()
+
+
+async def test_an_order_needs_a_card_of_its_owner_when_the_balance_is_not_enough(world: World) -> None:
+    quote_id = await world.quote()
+    with pytest.raises(PaymentMethodNeeded):
+        await world.confirm(quote_id)
+    stranger = World(world.billing, now=world.now)
+    with pytest.raises(PaymentMethodNotFound):
+        await world.confirm(quote_id, await stranger.add_card())
+    assert await world.every(Order) == []
+
+
+async def test_after_a_decline_another_card_may_pay_the_same_quote(world: World) -> None:
+    await world.add_card("declines")
+    visa = await world.add_card("visa")
+    await give(world, promotional=1000)
+    quote_id = await world.order()
+    declined = await order_of(world, quote_id)
+    assert (declined.state, declined.code, declined.due_at) == ("failed", "card_declined", None)
+    assert (await world.account()).promotional_minor == 1000
+    await world.check_books()
+    await world.confirm(quote_id, visa)
+    assert (await order_of(world, quote_id)).state == "held"
+    assert (await world.account()).promotional_minor == 0
+    assert await charges(world) == [("failed", 1900, 0), ("authorised", 1900, 0)]
+    await world.fulfil(quote_id)
+    [invoice] = await world.invoices()
+    assert (invoice.state, invoice.promotional_minor, invoice.card_minor) == ("paid", 1000, 1900)
+    await world.check_books()
+
+
+async def test_promotional_and_own_balance_are_set_aside_first_and_given_back_on_cancel(world: World) -> None:
+    await world.add_card()
+    await give(world, promotional=1000, balance=500)
+    quote_id = await world.order()
+    account = await world.account()
+    assert (account.promotional_minor, account.balance_minor) == (0, 0)
+    assert (await charges(world))[-1] == ("authorised", 1400, 0)
+    await world.check_books()
+    for _ in range(2):
+        async with world.database.transaction() as session:
+            assert (await orders.cancel(session, world.owner_id, quote_id, world.now)).state == "released"
+        await world.work()
+    account = await world.account()
+    assert (account.promotional_minor, account.balance_minor) == (1000, 500)
+    assert ("voided", 1400, 0) in await charges(world)
+    assert await world.events("payment.voided") == ["billing.payment.voided.v1"]
+    await world.check_books()
+
+
+async def test_where_balance_is_enough_no_card_is_asked_and_all_is_told_the_same(world: World) -> None:
+    await give(world, promotional=3000)
+    quote_id = await world.order()
+    assert (await order_of(world, quote_id)).state == "held"
+    await world.fulfil(quote_id)
+    [invoice] = await world.invoices()
+    assert (invoice.state, invoice.promotional_minor, (await world.account()).promotional_minor) == ("paid", 2900, 100)
+    assert await world.every(Payment) == []
+    told = await world.events("payment")
+    assert told == ["billing.payment.authorised.v1", "billing.payment.captured.v1"]
+    await world.check_books()
+
+
+async def test_a_carried_sum_is_collected_by_one_of_two_orders(world: World) -> None:
+    await world.add_card()
+    await owe(world, 60)
+    first, second = await world.order(), await world.order()
+    assert [amount for _, amount, _ in await charges(world)] == [2900, 2960]
+    await world.fulfil(first)
+    await world.fulfil(second)
+    assert (await world.account()).balance_minor == 0
+    assert [taken for _, _, taken in await charges(world)] == [2900, 2960]
+    assert {invoice.state for invoice in await world.invoices()} == {"paid"}
+    await world.check_books()
+
+
+async def test_what_nobody_takes_in_a_day_is_let_go(world: World) -> None:
+    await world.add_card()
+    await give(world, promotional=100)
+    quote_id = await world.order()
+    await world.travel(timedelta(hours=24) - timedelta(seconds=1))
+    assert (await order_of(world, quote_id)).state == "held"
+    await world.travel(timedelta(seconds=1))
+    order = await order_of(world, quote_id)
+    assert (order.state, order.code) == ("released", "order_expired")
+    assert await charges(world) == [("voided", 2800, 0)]
+    assert (await world.account()).promotional_minor == 100
+    await world.check_books()
+
+
+async def test_the_invoice_of_an_order_says_what_its_quote_said(world: World) -> None:
+    await world.add_card()
+    quote_id = await world.order("medium", restore_bytes=1200 * GB)
+    await world.fulfil(quote_id)
+    [invoice] = await world.invoices()
+    [quote] = await world.every(Quote)
+    shown = ("kind", "description", "quantity", "unit", "unit_price", "amount_minor")
+    said = [{name: getattr(line, name) for name in shown} for line in await world.lines(invoice)]
+    assert said == [{name: line[name] for name in shown} for line in quote.terms["lines"]]
+    assert invoice.total_minor == quote.total_minor == 4900 + 7392 + 1232
+    assert await charges(world) == [("captured", 13524, 13524)]
+    await world.travel(timedelta(days=2))
+    assert (await order_of(world, quote_id)).state == "fulfilled"
+    await world.check_books()
+
+
+async def test_tax_is_what_was_promised_wherever_the_owner_lives_by_then(world: World) -> None:
+    await use(world.database, packaged(tax='DE: "0.19", FR: "0.2"'))
+    await world.add_card()
+    await move_to(world, "DE")
+    quote_id = await world.order()
+    await move_to(world, "FR")
+    await world.fulfil(quote_id)
+    [invoice] = await world.invoices()
+    assert (invoice.net_minor, invoice.tax_minor, invoice.tax_rate, invoice.tax_country) == (2900, 551, "0.19", "DE")
+    assert (invoice.state, invoice.card_minor) == ("paid", 3451)
+    await world.check_books()
+
+
+async def move_to(world: World, country: str) -> None:
+    async with world.database.transaction() as session:
+        await session.execute(update(Account).where(Account.owner_id == world.owner_id).values(country=country))
+
+
+@pytest.mark.parametrize(
+    ("days", "promotional", "taken", "given_back"),
+    [(26, 0, 2432, 0), (26, 3000, 0, 568), (10, 1000, 0, 65), (10, 900, 100 - 65, 0), (0, 500, 0, 500)],
+)
+async def test_who_gives_up_pays_for_the_time_it_ran_and_the_rest_is_released(
+    world: World, days: int, promotional: int, taken: int, given_back: int
+) -> None:
+    """Of 29.00 for the 31 days from 20 March: 24.32 for 26 of them, 9.35 for 10."""
+    world.now = datetime(2027, 3, 20, tzinfo=UTC)
+    await world.add_card()
+    await give(world, promotional=promotional)
+    quote_id = await world.order()
+    await world.fulfil(quote_id, ended_at=world.now + timedelta(days=days))
+    account = await world.account()
+    assert account.promotional_minor == given_back
+    # Under a dollar is carried rather than charged.
+    assert account.balance_minor == (-taken if taken < 100 else 0)
+    assert sum(captured for _, _, captured in await charges(world)) == (taken if taken >= 100 else 0)
+    assert not any(standing == "authorised" for standing, _, _ in await charges(world))
+    invoices = await world.invoices()
+    assert [invoice.state for invoice in invoices] == (["paid"] if days else [])
+    assert [line.kind for invoice in invoices for line in await world.lines(invoice)] == ["instance"] * len(invoices)
+    assert await world.every(Instance) == []
+    assert (await order_of(world, quote_id)).state == "fulfilled"
+    await world.check_books()
+
+
+async def test_a_present_that_comes_later_is_not_turned_into_money(world: World) -> None:
+    await world.add_card("capture_answer_lost")
+    quote_id = await world.order()
+    await give(world, promotional=1000)
+    await world.fulfil(quote_id)
+    await world.travel(timedelta(hours=1))
+    [invoice] = await world.invoices()
+    account = await world.account()
+    assert (invoice.state, invoice.promotional_minor, invoice.card_minor) == ("paid", 0, 2900)
+    assert (account.promotional_minor, account.balance_minor) == (1000, 0)
+    await world.check_books()
+
+
+async def test_what_was_delivered_after_its_hold_was_let_go_is_invoiced_instead(world: World) -> None:
+    await world.add_card()
+    quote_id = await world.order()
+    await world.travel(timedelta(hours=25))
+    await world.fulfil(quote_id)
+    [invoice] = await world.invoices()
+    assert (invoice.state, invoice.card_minor) == ("paid", 2900)
+    assert await charges(world) == [("voided", 2900, 0), ("captured", 2900, 2900)]
+    await world.check_books()
+
+
+async def test_what_was_delivered_after_the_bank_let_go_is_invoiced_instead(world: World) -> None:
+    short = await world.add_card("short_hold")
+    quote_id = await world.order(method_id=short)
+    await world.travel(timedelta(hours=2))
+    order = await order_of(world, quote_id)
+    assert (order.state, order.code) == ("failed", "hold_expired")
+    await world.fulfil(quote_id)
+    [invoice] = await world.invoices()
+    assert (invoice.state, invoice.card_minor) == ("paid", 2900)
+    assert (await world.every(Instance))[0].order_id == quote_id
+    await world.check_books()
+
+
+async def test_a_hold_that_ends_while_it_is_taken_is_charged_anew(world: World) -> None:
+    await world.add_card("short_hold")
+    quote_id = await world.order()
+    world.now += timedelta(minutes=2)
+    await world.fulfil(quote_id)
+    await world.travel(timedelta(hours=2))
+    [invoice] = await world.invoices()
+    assert (invoice.state, invoice.card_minor) == ("paid", 2900)
+    assert sorted(await charges(world)) == [("captured", 2900, 2900), ("expired", 2900, 0)]
+    await world.check_books()
+
+
+async def test_nothing_is_taken_of_what_came_to_nothing(world: World) -> None:
+    await world.add_card()
+    await give(world, promotional=100)
+    quote_id = await world.order()
+    for _ in range(2):
+        async with world.database.transaction() as session:
+            await orders.void(session, world.owner_id, quote_id, world.now)
+        await world.work()
+    assert (await order_of(world, quote_id)).code == "void"
+    assert await charges(world) == [("voided", 2800, 0)]
+    assert (await world.account()).promotional_minor == 100
+    await world.fulfil(quote_id)
+    with pytest.raises(OrderFinal):
+        async with world.database.transaction() as session:
+            await orders.cancel(session, world.owner_id, quote_id, world.now)
+    await world.check_books()
+
+
+# ---- through the inbox
+
+
+@dataclass
+class Post:
+    """Events as they arrive from the broker: a message that is not acknowledged comes again."""
+
+    world: World
+
+    async def bring(self, *envelopes: Envelope) -> list[Verdict]:
+        box = Inbox(self.world.database, "billing", "billing.events", consumers.SUBSCRIPTIONS, NoOpTracer())
+        verdicts = await box.accept([each.model_dump_json().encode() for each in envelopes])
+        self.world.now = datetime.now(UTC)
+        await self.world.work()
+        return verdicts
+
+    async def bring_until_taken(self, *envelopes: Envelope) -> None:
+        for _ in range(4):
+            verdicts = [(await self.bring(envelope))[0] for envelope in envelopes]
+            envelopes = tuple(
+                each for each, verdict in zip(envelopes, verdicts, strict=True) if verdict.fate is not Fate.ACKNOWLEDGE
+            )
+        assert not envelopes
+
+    async def told(self, name: str) -> list[dict[str, Any]]:
+        async with self.world.database.reading() as session:
+            rows = await session.scalars(select(OutboxMessage).order_by(OutboxMessage.id))
+            return [Envelope.model_validate_json(row.envelope).data for row in rows if row.event_name == name]
+
+
+@pytest.fixture
+def post(world: World) -> Post:
+    world.now = datetime.now(UTC)
+    return Post(world)
+
+
+def envelope(event: Event) -> Envelope:
+    return Envelope(
+        id=uuid4(), source="/test", type=event.name, time=datetime.now(UTC), data=event.model_dump(mode="json")
+    )
+
+
+@dataclass
+class Restore:
+    """What restore and provisioning say of one restore."""
+
+    world: World
+    quote_id: UUID
+    restore_id: UUID = field(default_factory=uuid4)
+    instance_id: UUID = field(default_factory=uuid4)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"owner_id": self.world.owner_id, "restore_id": self.restore_id, "quote_id": self.quote_id}
+
+    def pay(self, method_id: UUID | None = None) -> PaymentWanted:
+        return PaymentWanted(**self.about, payment_method_id=method_id)
+
+    def take(self) -> CaptureWanted:
+        return CaptureWanted(**self.about, instance_id=self.instance_id, started_at=self.world.now, ended_at=None)
+
+    def void(self) -> VoidWanted:
+        return VoidWanted(**self.about)
+
+    def returned(self, after: timedelta = timedelta(0)) -> InstanceReturned:
+        return InstanceReturned(
+            owner_id=self.world.owner_id, instance_id=self.instance_id, returned_at=self.world.now + after
+        )
+
+
+async def test_events_of_an_order_end_alike_in_any_order_and_however_often_they_come(world: World, post: Post) -> None:
+    method = await world.add_card()
+    ends = []
+    for order in permutations(range(3)):
+        restore = Restore(world, await world.quote())
+        events = [envelope(each) for each in (restore.pay(method), restore.take(), restore.returned())]
+        await post.bring_until_taken(*(events[number] for number in order))
+        await post.bring(*events)
+        again = [envelope(each) for each in (restore.pay(method), restore.take(), restore.returned())]
+        await post.bring(*again)
+        account = await world.account()
+        [invoice] = [
+            each for each in await world.invoices() if each.id == (await order_of(world, restore.quote_id)).invoice_id
+        ]
+        [note] = [each for each in await world.credit_notes() if each.invoice_id == invoice.id]
+        ends.append((invoice.total_minor, invoice.state, note.total_minor, account.balance_minor))
+        await world.check_books()
+    assert {end[:3] for end in ends} == {(2900, "paid", 2900)}
+    taken = [captured for _, _, captured in await charges(world)]
+    given_back = sum(refund.amount_minor for refund in await world.every(Refund))
+    assert taken == [2900] * 6
+    assert sum(taken) - given_back == (await world.account()).balance_minor
+
+
+async def test_an_order_that_cannot_be_placed_is_answered(world: World, post: Post) -> None:
+    quote_id = await world.quote()
+    stranger = World(world.billing, now=world.now)
+    for told, code in (
+        (Restore(world, quote_id).pay(), "payment_method_needed"),
+        (Restore(world, uuid4()).pay(), "quote_not_found"),
+        (Restore(stranger, quote_id).pay(), "quote_not_found"),
+        (Restore(world, quote_id).pay(uuid4()), "payment_method_not_found"),
+    ):
+        [verdict] = await post.bring(envelope(told))
+        assert verdict.outcome == "done"
+        failed = (await post.told("billing.payment.failed.v1"))[-1]
+        assert (failed["code"], failed["restore_id"]) == (code, str(told.restore_id))
+    assert await world.every(Order) == []
+    await world.check_books()
+
+
+async def test_what_is_not_held_yet_is_not_taken_and_an_unknown_order_waits(world: World, post: Post) -> None:
+    await world.add_card("unreachable")
+    restore = Restore(world, await world.quote())
+    for event in (restore.take(), restore.void()):
+        assert (await post.bring(envelope(event)))[0].fate is Fate.RETRY
+    await post.bring(envelope(restore.pay()))
+    assert (await order_of(world, restore.quote_id)).state == "placed"
+    assert (await post.bring(envelope(restore.take())))[0].fate is Fate.RETRY
+    await post.bring(envelope(restore.void()))
+    assert (await order_of(world, restore.quote_id)).state == "released"
+
+
+async def test_another_owners_order_is_nobody_elses_to_take_or_void(world: World, post: Post) -> None:
+    await world.add_card()
+    quote_id = await world.order()
+    stranger = Restore(World(world.billing, now=world.now), quote_id)
+    for event in (stranger.take(), stranger.void()):
+        assert (await post.bring(envelope(event)))[0].fate is Fate.RETRY
+    assert (await order_of(world, quote_id)).state == "held"
+
+
+# ---- the process dies
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Moments:
+    """Counts the moments at which a process may die, and dies at one of them."""
+
+    dies_at: int = -1
+    seen: int = 0
+
+    def pass_by(self) -> None:
+        self.seen += 1
+        if self.seen == self.dies_at:
+            raise Died
+
+
+class MortalDatabase(Database):
+    moments = Moments()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        async with super().transaction() as session:
+            yield session
+            await session.flush()
+            self.moments.pass_by()
+        self.moments.pass_by()
+
+
+class MortalWorld(World):
+    mortal: Any = None
+
+    @property
+    def database(self) -> Any:
+        return self.mortal or self.billing.runtime.database
+
+
+async def test_whenever_the_process_dies_an_order_is_paid_once_from_all_it_was_set_aside_from(world: World) -> None:
+    mortal = MortalDatabase(world.database.url, service="billing", pool_size=3)
+    dies_at, moments = 0, 99
+    while dies_at < moments:
+        dies_at += 1
+        owner = MortalWorld(world.billing)
+        await owner.add_card()
+        await give(owner, promotional=1000, balance=500)
+        quote_id, instance_id = await owner.quote(), uuid4()
+        mortal.moments = Moments(dies_at)
+        owner.mortal = mortal
+        await surviving(owner, lambda owner=owner, quote_id=quote_id: owner.confirm(quote_id))
+        await owner.travel(timedelta(minutes=10))
+        await surviving(
+            owner, lambda owner=owner, ids=(quote_id, instance_id): owner.fulfil(ids[0], instance_id=ids[1])
+        )
+        await surviving(owner, lambda owner=owner: owner.travel(timedelta(minutes=10)))
+        moments, owner.mortal = mortal.moments.seen, None
+        await owner.travel(timedelta(hours=30))
+        [invoice] = [each for each in await owner.invoices() if each.kind == "order"]
+        assert (invoice.state, invoice.promotional_minor, invoice.balance_minor) == ("paid", 1000, 500), dies_at
+        assert invoice.card_minor == 1400, dies_at
+        account = await owner.account()
+        assert (account.promotional_minor, account.balance_minor) == (0, 0), dies_at
+    assert dies_at > 10
+    known = await charges(world)
+    assert sorted(known) == sorted([("captured", 500, 500), ("captured", 1400, 1400)] * dies_at)
+    moves = [move for move in await world.every(OrderMove) if move.trigger == "fulfil"]
+    assert len(moves) == dies_at
+    await world.check_books()
+    await mortal.close()
+
+
+async def surviving(owner: MortalWorld, step: Any) -> None:
+    """Whoever asked for it asks again when the process died."""
+    try:
+        await step()
+    except Died:
+        await step()
