@@ -136,6 +136,12 @@ def add(left: Accrual, right: Accrual) -> Accrual:
     return {key: left.get(key, 0) + right.get(key, 0) for key in left | right}
 
 
+def subtract(whole: Accrual, part: Accrual) -> Accrual:
+    """What is left of a stretch without a part of it."""
+    rest = {key: whole.get(key, 0) - part.get(key, 0) for key in whole | part}
+    return {key: byte_seconds for key, byte_seconds in rest.items() if byte_seconds}
+
+
 def storage_lines(accrual: Accrual, book: PriceBook, place: Place) -> list[StorageLine]:
     """One line per price version and tier, in the book's order, each rounded once; an amount may come to 0."""
     lines = []

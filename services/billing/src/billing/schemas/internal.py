@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from billing.schemas.invoices import Text
 from billing.schemas.money import Money, MoneyGiven
 
 
@@ -14,7 +15,7 @@ class CreditGrant(BaseModel):
 
     grant_id: UUID
     amount: MoneyGiven
-    reason: str = Field(min_length=1, max_length=200)
+    reason: Text
 
 
 class BalanceRead(BaseModel):
