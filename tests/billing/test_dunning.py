@@ -87,6 +87,18 @@ async def test_above_the_allowance_nothing_is_uploaded_from_the_third_failure_on
     assert seen == [True, True, True, False, False, False, False, False]
 
 
+async def test_the_others_are_told_when_uploads_stop_and_when_they_go_on(world: World) -> None:
+    invoice = await owing(world)
+    await world.measure(uuid4(), 50)
+    await world.work()
+    assert await world.events("quota.") == []
+    await world.travel(4 * DAY)
+    assert await world.events("quota.") == ["billing.quota.exceeded.v1"]
+    assert (await world.account()).quota_reason == "arrears"
+    await pay(world, invoice, await world.add_card())
+    assert await world.events("quota.") == ["billing.quota.exceeded.v1", "billing.quota.cleared.v1"]
+
+
 async def test_a_retry_that_succeeds_ends_it(world: World) -> None:
     invoice = await owing(world)
     await world.travel(2 * DAY)
