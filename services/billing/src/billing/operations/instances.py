@@ -1,17 +1,59 @@
-"""What is heard of instances: their counters, and that they are gone."""
+"""Instances from their beginning to their end: what is heard of their counters, and that they are gone."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.models import Account, Instance, InstanceSample, ReturnedInstance
+from billing.domain.months import month
+from billing.models import Account, Instance, InstanceMonth, InstanceSample, Invoice, Order, ReturnedInstance
 from billing.operations import accounts, periods
 from billing.queries import accounts as account_queries
 from billing.queries import orders as queries
 from shared.events.provisioning import InstanceUsageMeasured
+
+
+async def begin(
+    session: AsyncSession, account: Account, order: Order, terms: dict[str, Any], invoice: Invoice | None
+) -> None:
+    """From its start on the instance of a locked account's order is paid by the month, as its quote's terms say."""
+    assert order.instance_id is not None
+    assert order.started_at is not None
+    end = month(order.started_at, 1)
+    session.add(
+        Instance(
+            id=order.instance_id,
+            owner_id=account.owner_id,
+            order_id=order.id,
+            name=terms["instance_name"],
+            provider=terms["provider"],
+            region=terms["region"],
+            plan=terms["plan"],
+            anchor_at=order.started_at,
+            months=1,
+            period_start=order.started_at,
+            period_end=end,
+            price_version=terms["price_version"],
+            restored_bytes=terms["restore_bytes"],
+        )
+    )
+    await session.flush()
+    session.add(
+        InstanceMonth(
+            instance_id=order.instance_id,
+            started_at=order.started_at,
+            ended_at=end,
+            price_version=terms["price_version"],
+            monthly_minor=terms["monthly_minor"],
+            invoice_id=None if invoice is None else invoice.id,
+        )
+    )
+    account.anchor_at = account.anchor_at or order.started_at
+    await session.flush()
+    account.close_due_at = await periods.next_close(session, account, order.started_at)
 
 
 async def take_in(session: AsyncSession, events: Sequence[InstanceUsageMeasured], now: datetime) -> None:

@@ -24,8 +24,6 @@ from billing.errors import (
 )
 from billing.models import (
     Account,
-    Instance,
-    InstanceMonth,
     Invoice,
     Order,
     OrderMove,
@@ -33,8 +31,7 @@ from billing.models import (
     PaymentMethod,
     Quote,
 )
-from billing.operations import accounts, instances, invoices, ledger, lines, payments, periods, quotes, top_ups
-from billing.queries import invoices as invoice_queries
+from billing.operations import accounts, instances, invoices, ledger, lines, payments, quotes, settling, top_ups
 from billing.queries import orders as queries
 from shared.db import Database
 from shared.errors import ServiceUnavailable
@@ -66,7 +63,7 @@ async def place(session: AsyncSession, owner_id: UUID, quote_id: UUID, method_id
         return order
     if not await quotes.holds(session, quote, now):
         raise QuoteExpired("This quote has expired: prices may be others now. Ask for a new one; nothing was charged.")
-    wanted = allocate(quote.total_minor, account.promotional_minor, await _balance(session, account))
+    wanted = allocate(quote.total_minor, account.promotional_minor, await settling.usable_balance(session, account))
     method = await _find_method(session, owner_id, method_id) if wanted.card_minor else None
     order = _written(session, order, quote, wanted, now)
     await session.flush()
@@ -153,7 +150,7 @@ async def fulfil(session: AsyncSession, event: CaptureWanted, now: datetime) -> 
     await session.flush()
     order.invoice_id = None if invoice is None else invoice.id
     if event.ended_at is None:
-        await _begin_instance(session, account, order, quote, invoice)
+        await instances.begin(session, account, order, quote.terms, invoice)
     rate = None if quote.terms["tax_rate"] is None else Decimal(quote.terms["tax_rate"])
     country = quote.terms["tax_country"]
     if held:
@@ -223,13 +220,6 @@ async def _settle(session: AsyncSession, account: Account, order: Order, now: da
     if order.instance_id is not None:
         await session.flush()
         await instances.settle_returned(session, account, order.instance_id, now)
-
-
-async def _balance(session: AsyncSession, account: Account) -> int:
-    """The balance, without carried sums that charges under way collect already."""
-    if account.balance_minor >= 0:
-        return account.balance_minor
-    return min(0, account.balance_minor + await invoice_queries.debt_under_way(session, account.owner_id))
 
 
 async def _fail(
@@ -342,47 +332,6 @@ async def _take(
     if invoice is not None:
         held = Allocation(promotional, balance, charged, order.debt_minor if charged else 0)
         await invoices.finalise(session, account, invoice, now, tax_rate=rate, tax_country=country, held=held)
-
-
-async def _begin_instance(
-    session: AsyncSession, account: Account, order: Order, quote: Quote, invoice: Invoice | None
-) -> None:
-    """From now on it is paid by the month."""
-    terms = quote.terms
-    assert order.instance_id is not None
-    assert order.started_at is not None
-    end = month(order.started_at, 1)
-    session.add(
-        Instance(
-            id=order.instance_id,
-            owner_id=account.owner_id,
-            order_id=order.id,
-            name=terms["instance_name"],
-            provider=terms["provider"],
-            region=terms["region"],
-            plan=terms["plan"],
-            anchor_at=order.started_at,
-            months=1,
-            period_start=order.started_at,
-            period_end=end,
-            price_version=terms["price_version"],
-            restored_bytes=terms["restore_bytes"],
-        )
-    )
-    await session.flush()
-    session.add(
-        InstanceMonth(
-            instance_id=order.instance_id,
-            started_at=order.started_at,
-            ended_at=end,
-            price_version=terms["price_version"],
-            monthly_minor=terms["monthly_minor"],
-            invoice_id=None if invoice is None else invoice.id,
-        )
-    )
-    account.anchor_at = account.anchor_at or order.started_at
-    await session.flush()
-    account.close_due_at = await periods.next_close(session, account, order.started_at)
 
 
 def _due(terms: dict[str, Any], event: CaptureWanted, started_at: datetime) -> tuple[list[Line], datetime]:

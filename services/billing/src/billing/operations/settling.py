@@ -11,6 +11,13 @@ from billing.operations import dunning, ledger, notices
 from billing.queries import invoices as queries
 
 
+async def usable_balance(session: AsyncSession, account: Account) -> int:
+    """The balance, without carried sums that charges under way collect already."""
+    if account.balance_minor >= 0:
+        return account.balance_minor
+    return min(0, account.balance_minor + await queries.debt_under_way(session, account.owner_id))
+
+
 async def pay_from_balances(session: AsyncSession, account: Account, invoice: Invoice, now: datetime) -> int:
     """Take what promotional and paid balance give for an owed invoice.
 
@@ -18,10 +25,7 @@ async def pay_from_balances(session: AsyncSession, account: Account, invoice: In
         What the card is to be charged, in minor units, with carried sums that no other charge collects; 0 when the
         invoice is paid.
     """
-    balance = account.balance_minor
-    if balance < 0:
-        balance = min(0, balance + await queries.debt_under_way(session, account.owner_id))
-    given = allocate(invoice.open_minor, account.promotional_minor, balance)
+    given = allocate(invoice.open_minor, account.promotional_minor, await usable_balance(session, account))
     paid_before = invoice.promotional_minor + invoice.balance_minor
     movement = movements.pay(
         source(invoice),
