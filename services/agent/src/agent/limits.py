@@ -60,6 +60,9 @@ def key_refused(client: Client, refusal: ServerRefused) -> LimitReached:
 def stopped(client: Client, error: SpaceError) -> LimitReached:
     """The limit was reached while restic was uploading."""
     quota = quota_of(client)
+    if quota is not None and quota.can_backup:
+        # By its figures there is room: an operator stopped it, or what stopped it is over. The store said why.
+        quota = None
     reached = _reached(error.code, quota, {}, fallback=error.message)
     return LimitReached(
         reached.code,
