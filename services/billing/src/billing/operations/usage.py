@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.domain.counters import traffic_bytes
 from billing.domain.invoices import Line
 from billing.domain.meter import Levels, Pool, accrue, add, charge
-from billing.domain.money import round_minor
+from billing.domain.money import round_minor, share_out
 from billing.domain.months import month, month_containing, month_number
 from billing.domain.prices import GB, PriceBook
 from billing.domain.usage import by_backup, by_day
@@ -116,15 +116,18 @@ async def _storage(
 async def _by_backup(session: AsyncSession, owner_id: UUID, parts: list[Any], currency: str) -> list[dict[str, Any]]:
     names = await queries.backup_names(session, owner_id)
     whole = sum(each.byte_seconds for each in parts)
+    parts = sorted(parts, key=lambda part: -part.byte_seconds)
+    # Each rounded by itself they would miss the total by cents.
+    charges = share_out(round_minor(sum(each.charge for each in parts)), [each.charge for each in parts])
     return [
         {
             "backup_id": each.backup_id,
             "name": names.get(each.backup_id),
             "byte_hours": lines.decimal(Fraction(each.byte_seconds, 3600), 3),
-            "charge": _money(each.charge, currency),
+            "charge": Money(amount_minor=charge_minor, currency=currency),
             "share": lines.decimal(Fraction(each.byte_seconds, whole), 4) if whole else "0",
         }
-        for each in sorted(parts, key=lambda part: -part.byte_seconds)
+        for each, charge_minor in zip(parts, charges, strict=True)
     ]
 
 
