@@ -10,7 +10,8 @@ from fpdf.enums import Align, TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 
 from billing.domain.invoices import InvoiceKind, InvoiceState
-from billing.domain.words import day, money
+from billing.domain.price_words import money
+from billing.domain.words import day
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.settings import Seller
 

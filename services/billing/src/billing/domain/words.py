@@ -1,4 +1,4 @@
-"""Amounts and days as a person reads them."""
+"""Days as a person reads them."""
 
 from datetime import UTC, datetime
 
@@ -6,12 +6,6 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June", "July",
     "August", "September", "October", "November", "December",
 )  # fmt: skip
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """Minor units as ``1,234.50 USD``."""
-    whole, part = divmod(abs(amount_minor), 100)
-    return f"{'-' if amount_minor < 0 else ''}{whole:,}.{part:02} {currency}"
 
 
 def day(at: datetime) -> str:

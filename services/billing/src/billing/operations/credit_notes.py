@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.domain import credits as domain
 from billing.domain import ledger as movements
 from billing.domain.invoices import OWED, InvoiceState
-from billing.domain.words import money
+from billing.domain.price_words import money
 from billing.models import Account, CreditNote, Invoice
 from billing.operations import ledger, notices, refunds, settling
 from billing.queries import invoices as queries

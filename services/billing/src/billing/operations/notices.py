@@ -5,7 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.domain.words import day, money
+from billing.domain.price_words import money
+from billing.domain.words import day
 from billing.models import Invoice, Notice
 
 
