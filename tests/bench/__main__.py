@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from tests.bench import events, gate, lists, store
+from tests.bench import billing, events, gate, lists, store
 from tests.bench.figures import FULL, Figure, Scale, table, write
 from tests.bench.servers import Servers, servers
 from tests.support.store import PROJECT
@@ -22,6 +22,7 @@ SCENARIOS: dict[str, Callable[[Servers, Scale], Coroutine[None, None, list[Figur
     "lists": lists.measure,
     "events": events.measure,
     "gate": gate.measure,
+    "billing": billing.measure,
 }
 RESULT = PROJECT / ".space" / "bench.json"
 PAGE = PROJECT / "docs" / "benchmarks.md"

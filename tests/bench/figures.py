@@ -12,17 +12,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: rounds of each pair, seconds of load per round, and sizes."""
+    """How much is measured: rounds of each pair, seconds of load per round, sizes, and owners with ten samples each."""
 
     rounds: int
     seconds: float
     backups: int
     events: int
     folder_bytes: int
+    owners: int
 
 
-FULL = Scale(rounds=5, seconds=3, backups=10_000, events=3_000, folder_bytes=300 * 2**20)
-TINY = Scale(rounds=1, seconds=0.2, backups=60, events=120, folder_bytes=6 * 2**20)
+FULL = Scale(rounds=5, seconds=3, backups=10_000, events=3_000, folder_bytes=300 * 2**20, owners=100_000)
+TINY = Scale(rounds=1, seconds=0.2, backups=60, events=120, folder_bytes=6 * 2**20, owners=200)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,14 @@ NAMES = {
     "lists": {"list_page", "list_page_p50", "list_page_p99", "list_page_deep"},
     "events": {"events_batched", "events_single", "inbox_one_by_one"},
     "gate": {"gate_decision", "gate_decision_p99"},
+    "billing": {
+        "billing_take_in",
+        "billing_close",
+        "billing_invoices",
+        "billing_linear",
+        "billing_engine",
+        "billing_memory",
+    },
 }
 
 

@@ -1,6 +1,6 @@
 """The life of an invoice: drafted, finalised and numbered, paid, void or given up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -54,10 +54,26 @@ async def draft(
     Args:
         finalise_at: When `finalise_due` does the rest; None when the caller does.
     """
+    invoice = drafted(account, kind, lines, period_start, period_end, finalise_at, now)
+    if invoice is not None:
+        await save_drafts(session, {invoice: lines})
+    return invoice
+
+
+def drafted(
+    account: Account,
+    kind: InvoiceKind,
+    lines: Sequence[Line],
+    period_start: datetime,
+    period_end: datetime,
+    finalise_at: datetime | None,
+    now: datetime,
+) -> Invoice | None:
+    """The same, not saved yet."""
     net = totals(lines, None).net_minor
     if net <= 0:
         return None
-    invoice = Invoice(
+    return Invoice(
         id=uuid4(),
         owner_id=account.owner_id,
         kind=kind,
@@ -77,10 +93,15 @@ async def draft(
         created_at=now,
         finalise_due_at=finalise_at,
     )
-    session.add(invoice)
+
+
+async def save_drafts(session: AsyncSession, drafts: Mapping[Invoice, Sequence[Line]]) -> None:
+    """Save invoices with their lines, many as well as one."""
+    session.add_all(drafts)
     await session.flush()
-    await _write_lines(session, invoice, lines)
-    return invoice
+    rows = [row for invoice, lines in drafts.items() for row in _rows(invoice, lines)]
+    if rows:
+        await session.execute(insert(InvoiceLine), rows)
 
 
 async def replace_lines(
@@ -242,7 +263,11 @@ async def _refuse_while_charging(session: AsyncSession, invoice: Invoice) -> Non
 
 
 async def _write_lines(session: AsyncSession, invoice: Invoice, lines: Sequence[Line]) -> None:
-    rows = [
+    await session.execute(insert(InvoiceLine), _rows(invoice, lines))
+
+
+def _rows(invoice: Invoice, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    return [
         {
             "invoice_id": invoice.id,
             "number": number,
@@ -256,7 +281,6 @@ async def _write_lines(session: AsyncSession, invoice: Invoice, lines: Sequence[
         }
         for number, line in enumerate(lines, start=1)
     ]
-    await session.execute(insert(InvoiceLine), rows)
 
 
 def _line(row: InvoiceLine) -> Line:

@@ -17,6 +17,7 @@ from billing.queries import accounts as account_queries
 from billing.queries import metering as queries
 from billing.queries import periods as period_queries
 from billing.queries import quota as quota_queries
+from billing.queries.bulk import update_many
 from shared.events.catalog import StorageMeasured
 
 
@@ -35,6 +36,8 @@ async def take_in(session: AsyncSession, events: Sequence[StorageMeasured], now:
     for owner_id, samples in fresh.items():
         meter = known.get(owner_id) or _begin(session, accounts[owner_id], samples[0].measured_at)
         await _advance(session, accounts[owner_id], meter, levels.get(owner_id, {}), samples, book, now)
+    await update_many(session, list(known.values()), "period_start", "metered_until", "accrued")
+    await update_many(session, list(accounts.values()), "anchor_at", "close_due_at")
     await queries.settle_guesses(
         session, {sample.level.backup_id: sample.measured_at for each in fresh.values() for sample in each}, now
     )

@@ -15,6 +15,7 @@ from billing.models import Account, Adjustment, Instance, InstanceMonth, Invoice
 from billing.operations import credit_notes, invoices, lines, meters, price_books
 from billing.queries import metering as metering_queries
 from billing.queries import periods as queries
+from billing.queries.bulk import update_many
 from shared.db import Database
 
 GRACE = timedelta(hours=1)
@@ -38,26 +39,38 @@ async def close_due(database: Database, now: datetime) -> int:
         due = await queries.claim_due(session, now, BATCH)
         owner_ids = [account.owner_id for account in due]
         more = await queries.owners_with_more(session, owner_ids)
-        # The meters are kept in the session, where each account's is found without another statement.
-        known = await metering_queries.find_meters(session, owner_ids)
-        levels = await metering_queries.find_levels(session, owner_ids)
+        plain = [account for account in due if account.owner_id not in more]
+        await _close_storage_only(session, plain, now)
         for account in due:
-            assert account.close_due_at is not None
-            if account.owner_id in more or account.owner_id not in known:
+            if account.owner_id in more:
+                assert account.close_due_at is not None
                 await close(session, account, account.close_due_at, now)
-            else:
-                await _close_storage_only(session, account, levels.get(account.owner_id, {}), now)
     return len(due)
 
 
-async def _close_storage_only(session: AsyncSession, account: Account, levels: Levels, now: datetime) -> None:
-    """The same as `close` for one who has no instance and whom nothing is to be corrected: most."""
-    assert account.close_due_at is not None
-    assert account.anchor_at is not None
-    at, closing = account.close_due_at, Closing()
-    await _close_storage(session, account, at, await price_books.current(session), closing, levels)
-    await _draft(session, account, closing, InvoiceKind.USAGE, at, now, [])
-    account.close_due_at = month(account.anchor_at, month_number(account.anchor_at, at) + 1)
+async def _close_storage_only(session: AsyncSession, due: Sequence[Account], now: datetime) -> None:
+    """The same as `close` for those without an instance and without corrections that wait: most, and all at once."""
+    owner_ids = [account.owner_id for account in due]
+    book = await price_books.current(session)
+    known = await metering_queries.find_meters(session, owner_ids)
+    levels = await metering_queries.find_levels(session, owner_ids)
+    drafts: dict[Invoice, Sequence[Line]] = {}
+    for account in due:
+        assert account.close_due_at is not None
+        assert account.anchor_at is not None
+        at, closing = account.close_due_at, Closing()
+        if (meter := known.get(account.owner_id)) is not None:
+            await _add_storage(session, meter, at, book, closing, levels.get(account.owner_id, {}))
+        start = min((each.started_at for each in closing.periods), default=at)
+        invoice = invoices.drafted(account, InvoiceKind.USAGE, closing.lines, start, at, now + GRACE, now)
+        if invoice is not None:
+            drafts[invoice] = closing.lines
+            for period in closing.periods:
+                period.invoice_id = invoice.id
+        account.close_due_at = month(account.anchor_at, month_number(account.anchor_at, at) + 1)
+    await update_many(session, list(known.values()), "period_start", "metered_until", "accrued")
+    await update_many(session, due, "close_due_at")
+    await invoices.save_drafts(session, drafts)
 
 
 async def close(session: AsyncSession, account: Account, at: datetime, now: datetime) -> Invoice | None:
@@ -237,19 +250,21 @@ async def _give_back(
 
 
 async def _close_storage(
-    session: AsyncSession,
-    account: Account,
-    at: datetime,
-    book: PriceBook,
-    closing: Closing,
-    levels: Levels | None = None,
+    session: AsyncSession, account: Account, at: datetime, book: PriceBook, closing: Closing
 ) -> None:
     meter = await session.get(Meter, account.owner_id)
-    if meter is None or at <= meter.period_start:
+    if meter is not None:
+        await _add_storage(session, meter, at, book, closing)
+
+
+async def _add_storage(
+    session: AsyncSession, meter: Meter, at: datetime, book: PriceBook, closing: Closing, levels: Levels | None = None
+) -> None:
+    if at <= meter.period_start:
         return
-    start = meter.period_start
+    start, owner_id = meter.period_start, meter.owner_id
     found = lines.for_storage(await meters.close(session, meter, at, book, levels), start, at, book)
-    _add(session, closing, account.owner_id, account.owner_id, "backup_storage", start, at, found)
+    _add(session, closing, owner_id, owner_id, "backup_storage", start, at, found)
 
 
 async def _close_counters(
@@ -328,11 +343,8 @@ async def _draft(
     kind: InvoiceKind,
     at: datetime,
     now: datetime,
-    waiting: Sequence[Adjustment] | None = None,
 ) -> Invoice | None:
-    if waiting is None:
-        waiting = await queries.open_adjustments(session, account.owner_id)
-    adjustments = [each for each in waiting if each.amount_minor]
+    adjustments = [each for each in await queries.open_adjustments(session, account.owner_id) if each.amount_minor]
     every = [*closing.lines, *(lines.for_adjustment(each) for each in adjustments)]
     start = min((each.started_at for each in closing.periods), default=at)
     invoice = await invoices.draft(session, account, kind, every, start, at, now + GRACE, now)

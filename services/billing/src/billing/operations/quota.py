@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing.domain.dunning import ON_CREDIT, Standing
 from billing.domain.meter import Levels, Pool, charge
 from billing.domain.money import round_minor
+from billing.domain.prices import PriceBook
 from billing.domain.quota import Quota, Reason, assess
 from billing.models import Account, Meter, MeteredBackup, Reservation
 from billing.operations import accounts, meters, price_books
 from billing.queries import metering as metering_queries
 from billing.queries import quota as queries
+from billing.queries.bulk import update_many
 from shared.db import Database
 from shared.events.billing import QuotaCleared, QuotaExceeded
 from shared.outbox import publish
@@ -86,17 +88,20 @@ async def gather(session: AsyncSession, owner_ids: Sequence[UUID], now: datetime
     }
 
 
-async def look(
-    session: AsyncSession, account: Account, now: datetime, wanting: Wanted | None = None, facts: Facts | None = None
-) -> Assessment:
+async def look(session: AsyncSession, account: Account, now: datetime, wanting: Wanted | None = None) -> Assessment:
     """How an owner stands. A Terminus whose first backup is being written counts here, and not for the bill.
 
     Args:
         wanting: A key that is being asked for: its backup's earlier reservations make way, its Terminus counts.
     """
-    book = await price_books.current(session)
+    facts = (await gather(session, [account.owner_id], now))[account.owner_id]
+    return await _look(session, account, now, wanting, facts, await price_books.current(session))
+
+
+async def _look(
+    session: AsyncSession, account: Account, now: datetime, wanting: Wanted | None, facts: Facts, book: PriceBook
+) -> Assessment:
     version = book.in_force(now)
-    facts = facts or (await gather(session, [account.owner_id], now))[account.owner_id]
     pool = Pool(facts.levels)
     reserved, begun = 0, set() if wanting is None else {wanting.terminus_id}
     for row in facts.reservations:
@@ -142,8 +147,10 @@ async def reassess_all(session: AsyncSession, locked: Sequence[Account], now: da
     """The same for many."""
     await session.flush()
     facts = await gather(session, [account.owner_id for account in locked], now)
+    book = await price_books.current(session)
     for account in locked:
-        _tell(session, account, await look(session, account, now, facts=facts[account.owner_id]), now)
+        _tell(session, account, await _look(session, account, now, None, facts[account.owner_id], book), now)
+    await update_many(session, locked, "quota_reason", "quota_number", "assess_due_at")
 
 
 def _tell(session: AsyncSession, account: Account, found: Assessment, now: datetime) -> None:
@@ -151,7 +158,11 @@ def _tell(session: AsyncSession, account: Account, found: Assessment, now: datet
     reason: Reason | None = None
     if quota.is_exceeded:
         reason = "over_limit" if Standing(account.standing) in ON_CREDIT else "arrears"
-    account.assess_due_at = now + ASSESS_EVERY if quota.used_bytes > found.free_bytes or reason else None
+    if quota.used_bytes <= found.free_bytes and reason is None:
+        account.assess_due_at = None
+    elif account.assess_due_at is None or account.assess_due_at <= now:
+        # Not put off: with a measurement every minute it would never come.
+        account.assess_due_at = now + ASSESS_EVERY
     if reason == account.quota_reason:
         return
     account.quota_reason = reason
