@@ -154,7 +154,8 @@ class WholeSystem:
         eventually(
             lambda: self.sql(
                 "catalog", "SELECT 1 FROM backups WHERE id = $1 AND measured_at >= $2", backup_id, before["at"]
-            )
+            ),
+            60,
         )
 
     def repository_folder(self, repository: str) -> Path:

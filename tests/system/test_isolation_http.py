@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from joserfc.jwk import OKPKey
 from shared.auth import ALGORITHM, TOKEN_TYPE
 from space_local.members import MEMBERS
 from tests.support.devices import Device
-from tests.support.whole_system import WholeSystem
+from tests.support.whole_system import WholeSystem, eventually
 from tests.system.conftest import Kept
 
 SERVICES = [member.name for member in MEMBERS]
@@ -33,6 +34,10 @@ PUBLIC = {
     # The credential is in the body: the ticket, and the secret that redeemed it.
     ("post", "/api/v1/tickets/redeem"),
     ("post", "/api/v1/restores/{restore_id}/reports"),
+    ("get", "/api/v1/price-book"),
+    ("get", "/api/v1/quotes/keys.json"),
+    # The credential is a signature.
+    ("post", "/api/v1/payments/webhooks/{provider}"),
 }
 ABOUT_NOBODYS_THING = {
     # What another owner may do as well, with things of their own.
@@ -49,19 +54,42 @@ ABOUT_NOBODYS_THING = {
     ("post", "/api/v1/me/devices/enrolments"),
     ("get", "/api/v1/tokens"),
     ("post", "/api/v1/tokens"),
+    ("get", "/api/v1/quotas"),
+    ("put", "/api/v1/quotas/spend-limit"),
+    ("get", "/api/v1/usage"),
+    ("get", "/api/v1/usage/days"),
+    ("post", "/api/v1/quotes"),
+    ("get", "/api/v1/orders"),
+    ("get", "/api/v1/payment-methods"),
+    ("post", "/api/v1/payment-methods"),
+    ("get", "/api/v1/payments"),
+    ("get", "/api/v1/balance"),
+    ("get", "/api/v1/balance/history"),
+    ("post", "/api/v1/balance/top-ups"),
+    ("get", "/api/v1/invoices"),
+    ("get", "/api/v1/credit-notes"),
+    ("get", "/api/v1/notices"),
+    ("get", "/api/v1/billing-details"),
+    ("put", "/api/v1/billing-details"),
 }
+CARD = {"card": {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040, "cvc": "123"}}
+QUOTED = {"provider": "local", "region": "local", "plan": "small"}
+FIVE = {"amount_minor": 500, "currency": "USD"}
 
 Operation = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def things(_keep: Kept) -> dict[str, str]:
+def things(_keep: Kept, running_system: WholeSystem) -> dict[str, str]:
     """Real things of an owner, by the names that paths and bodies have for them."""
     device = _keep.device
     device.space("terminus", "add", "kept")
     with device.api() as api:
         key = api.post("/storage-keys", json={"backup_id": _keep.backup["backup_id"], "scope": "read"}).json()
         token = api.post("/tokens", json={"name": "n", "scopes": ["backups:read"], "expires_in_days": 1}).json()
+        method = api.post("/payment-methods", json=CARD).raise_for_status().json()
+        quote = api.post("/quotes", json=QUOTED).raise_for_status().json()
+        confirmed = api.post(f"/quotes/{quote['quote_id']}/confirm", json={"token": quote["token"]})
         return {
             "backup_id": _keep.backup["backup_id"],
             "snapshot_id": _keep.made["snapshot_id"],
@@ -71,7 +99,29 @@ def things(_keep: Kept) -> dict[str, str]:
             "token_id": token["token_id"],
             "session_id": api.get("/me").json()["session_id"],
             "device_id": api.get("/me/devices").json()["items"][0]["device_id"],
+            "quote_id": quote["quote_id"],
+            "order_id": confirmed.raise_for_status().json()["order_id"],
+            "payment_method_id": method["payment_method_id"],
+            "payment_id": eventually(lambda: api.get("/payments").json()["items"])[0]["payment_id"],
+            "name": issued_invoice(running_system, device.owner_id),
+            "provider": "sandbox",
         }
+
+
+def issued_invoice(whole: WholeSystem, owner_id: str) -> str:
+    """The number of an invoice, which only a month could bring."""
+    number = f"SP-2020-{uuid4().int % 10**6:06}"
+    whole.sql(
+        "billing",
+        "INSERT INTO invoices (id, owner_id, number, kind, state, currency, period_start, period_end, net_minor,"
+        " tax_minor, total_minor, promotional_minor, balance_minor, card_minor, credited_minor, billed_to, created_at,"
+        " finalised_at, attempts) VALUES ($1, $2, $3, 'usage', 'finalised', 'USD', now() - interval '1 month', now(),"
+        " 250, 0, 250, 0, 0, 0, 0, '{}', now(), now(), 0)",
+        uuid4(),
+        owner_id,
+        number,
+    )
+    return number
 
 
 @pytest.fixture
@@ -98,6 +148,13 @@ def body_of(operation: Operation, things: dict[str, str]) -> Any:
         ("post", "/api/v1/tickets"): {"backup_id": things["backup_id"]},
         ("post", "/api/v1/tokens"): {"name": "n", "scopes": ["backups:read"], "expires_in_days": 1},
         ("post", "/api/v1/restores/{restore_id}/reports"): report,
+        ("put", "/api/v1/quotas/spend-limit"): {"spend_limit": FIVE},
+        ("post", "/api/v1/quotes"): QUOTED,
+        ("post", "/api/v1/quotes/{quote_id}/confirm"): {"token": "x.y.z"},
+        ("post", "/api/v1/payment-methods"): CARD,
+        ("post", "/api/v1/balance/top-ups"): {"amount": FIVE},
+        ("post", "/api/v1/invoices/{name}/pay"): {},
+        ("put", "/api/v1/billing-details"): {"name": "Bob"},
     }
     return bodies.get(operation)
 
@@ -155,6 +212,9 @@ def test_another_owner_finds_nothing_at_any_path(
     whole: WholeSystem, documents: dict[Operation, Any], things: dict[str, str], bob: Device, kept: Kept
 ) -> None:
     token = bob.token()
+    with bob.api() as api:
+        api.post("/payment-methods", json=CARD).raise_for_status()
+    private = [value for name, value in things.items() if name != "provider"]
     nothings = {name: "A" * 20 if name == "access_key_id" else str(uuid4()) for name in things}
     for operation in documents.keys() - PUBLIC:
         answer = ask(whole, operation, things, token)
@@ -166,12 +226,15 @@ def test_another_owner_finds_nothing_at_any_path(
             absent = ask(whole, operation, nothings, token)
             assert (absent.status_code, absent.json()["code"]) == (404, answer.json()["code"]), operation
             assert absent.json()["detail"] == answer.json()["detail"], operation
-        for secret in (*things.values(), kept.made["restic_id"], str(kept.source)):
+        for secret in (*private, kept.made["restic_id"], str(kept.source)):
             assert secret not in answer.text, (operation, answer.text)
     with kept.device.api() as api:
         assert api.get(f"/backups/{things['backup_id']}").json()["state"] == "active"
         assert api.get(f"/restores/{things['restore_id']}").json()["state"] == "ready"
         assert {item["token_id"] for item in api.get("/tokens").json()["items"]} >= {things["token_id"]}
+        assert api.get(f"/invoices/{things['name']}").json()["state"] == "finalised"
+        assert api.get(f"/orders/{things['order_id']}").json()["state"] != "released"
+        assert [item["is_default"] for item in api.get("/payment-methods").json()["items"]] == [True]
 
 
 def test_lists_do_not_show_another_owners_things_whatever_is_asked_for(
@@ -195,7 +258,8 @@ def test_without_a_token_only_what_is_listed_as_public_answers(
         answer = ask(whole, operation, things, None)
         if operation in PUBLIC:
             assert not document.get("security"), operation
-            assert answer.status_code in (200, 201, 404, 422), (operation, answer.text)
+            is_signed = operation[1].startswith("/api/v1/payments/webhooks/")
+            assert answer.status_code in ((401,) if is_signed else (200, 201, 404, 422)), (operation, answer.text)
         else:
             assert document.get("security"), operation
             assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_needed"), (operation, answer.text)
@@ -286,7 +350,7 @@ def internal_paths() -> Iterator[tuple[str, str]]:
         for router in importlib.import_module(f"{name}.app").service.internal_routers:
             for route in router.routes:
                 for method in route.methods or ():
-                    yield method, route.path.format(owner_id=uuid4())
+                    yield method, re.sub(r"\{\w+\}", str(uuid4()), route.path)
     yield from (("GET", "/internal/dead-letters"), ("POST", "/internal/dead-letters/redrive"))
     yield from (("GET", "/metrics"), ("GET", "/internal"), ("GET", "/internal/"), ("GET", "/openapi.json"))
 
@@ -299,6 +363,8 @@ def test_every_internal_path_is_nothing_at_the_origin(whole: WholeSystem, creden
         "/internal/store/keys",
         "/internal/restores/keys",
         "/internal/invites",
+        "/internal/reservations",
+        "/internal/price-book",
     }
     secrets = {
         "none": [""],

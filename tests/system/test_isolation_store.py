@@ -312,10 +312,15 @@ def test_a_revoked_key_is_refused_within_six_seconds(kept: Kept, writer: S3, unt
 
 
 @pytest.mark.parametrize(
-    ("restriction", "code", "words"),
+    ("restriction", "code", "words", "told"),
     [
-        ("arrears", "AccessDenied", "Due to your account is arrears, it is unavailable until you recharge."),
-        ("over_limit", "AccessDenied", "Your backup storage is full. Raise your limit or delete a backup"),
+        (
+            "arrears",
+            "AccessDenied",
+            "Due to your account is arrears, it is unavailable until you recharge.",
+            "A bill is not paid",
+        ),
+        ("over_limit", "AccessDenied", "Your backup storage is full. Raise your limit or delete a backup", "storage"),
     ],
 )
 def test_an_owner_who_may_not_write_still_reads_deletes_and_restores(
@@ -326,6 +331,7 @@ def test_an_owner_who_may_not_write_still_reads_deletes_and_restores(
     restriction: str,
     code: str,
     words: str,
+    told: str,
 ) -> None:
     source = fill(tmp_path / "photos", files=3)
     alice.back_up(source, "photos", PASSWORD)
@@ -342,8 +348,11 @@ def test_an_owner_who_may_not_write_still_reads_deletes_and_restores(
     assert client.get(f"{client.key.root}/{DATA}").status == 200
     assert client.delete(f"{client.key.root}/{DATA}").status in (200, 204)
     (source / "new").write_bytes(b"new" * 1000)
-    told = alice.back_up(source, "photos", PASSWORD, expect=6)
-    assert words in told["error"]["detail"]
+    stopped = alice.back_up(source, "photos", PASSWORD, expect=6)["error"]
+    # The command says it in words of its own where billing tells it the figures, else in the store's.
+    assert stopped["code"] == restriction
+    assert stopped["detail"].startswith("The backup was stopped on its way. ")
+    assert told in stopped["detail"] or words in stopped["detail"]
     assert alice.backup("photos")["snapshot_count"] == 1
     alice.restore("photos", tmp_path / "back", PASSWORD)
 

@@ -72,10 +72,11 @@ async def reassess_quotas(runtime: BillingRuntime, now: datetime) -> int:
     return await quota.reassess_due(runtime.database, now)
 
 
-async def measure_books(runtime: BillingRuntime, _: datetime) -> int:
+async def measure_books(runtime: BillingRuntime, now: datetime) -> int:
     """What an operator is alerted by."""
     await payments.measure_unknown(runtime.database)
     await books.measure_imbalance(runtime.database)
+    await books.measure_overdue(runtime.database, now)
     return 0
 
 

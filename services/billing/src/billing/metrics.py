@@ -11,3 +11,4 @@ WEBHOOKS_REFUSED = Counter(
 LEDGER_IMBALANCE = Gauge(
     "space_billing_ledger_imbalance_minor", "How far the ledger and the balances beside it are apart, in minor units."
 )
+INVOICES_OVERDUE = Gauge("space_billing_invoices_overdue", "Drafts whose time to be finalised is long over.")

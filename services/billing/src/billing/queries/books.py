@@ -1,6 +1,7 @@
 """The trial balance."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select, union_all
@@ -25,6 +26,12 @@ async def differences(session: AsyncSession) -> Sequence[int]:
         _against(LedgerAccount.RECEIVABLE, _open_invoices()),
     ]
     return [int(value) for value in await session.scalars(union_all(*parts))]
+
+
+async def count_overdue(session: AsyncSession, before: datetime) -> int:
+    """Drafts that were to be finalised before an instant."""
+    overdue = select(func.count()).where(Invoice.state == InvoiceState.DRAFT, Invoice.finalise_due_at < before)
+    return await session.scalar(overdue) or 0
 
 
 def _open_invoices() -> Select[*tuple[Any, ...]]:
