@@ -55,3 +55,21 @@ async def test_a_backup_that_shrinks_while_its_key_lives_keeps_no_more_room_than
     await world.measure(pruned, 2, at=world.now + timedelta(minutes=1))
     answer = await ask(other, 4 * GB)
     assert (answer.quota.reserved_bytes, answer.reason) == (GB, None)
+
+
+async def test_who_gets_room_for_another_terminus_reads_with_it_that_uploads_are_open_again(billing: Running) -> None:
+    owner_id, known = uuid4(), uuid4()
+    await World(billing, owner_id=owner_id, now=datetime.now(UTC)).measure(uuid4(), 11, terminus_id=known)
+    answers = []
+    for terminus_id in (known, uuid4()):
+        wanted = {
+            "reservation_id": str(uuid4()), "owner_id": str(owner_id), "backup_id": str(uuid4()),
+            "terminus_id": str(terminus_id), "declared_bytes": None,
+            "expires_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        }  # fmt: skip
+        answer = await billing.internal.post(
+            "/internal/reservations", json=wanted, headers={"Authorization": "Bearer catalog-secret"}
+        )
+        assert answer.status_code == 200, answer.text
+        answers.append([answer.json()[name] for name in ("allowed", "number", "restriction")])
+    assert answers == [[False, 1, "over_limit"], [True, 2, None]]

@@ -104,6 +104,26 @@ def on_loop(act: Callable[[], Awaitable[object]]) -> Callable[[], None]:
     return lambda: asyncio.run_coroutine_threadsafe(do(), loop).result(5)
 
 
+async def test_the_gate_knows_that_room_lifts_a_restriction_before_its_key_is_used(
+    device: Device, billing: BillingDouble
+) -> None:
+    await device.change(restriction="over_limit", quota_number=3)
+    billing.account(device.owner.owner_id).number = 4
+    assert (await device.ask()).status_code == 201
+    async with device.catalog.runtime.database.reading() as session:
+        space = await session.get_one(OwnerSpace, device.owner.owner_id)
+    assert (space.restriction, space.quota_number) == (None, 4)
+
+
+async def test_an_older_word_in_an_answer_changes_nothing(device: Device, billing: BillingDouble) -> None:
+    await device.change(restriction="arrears", quota_number=5)
+    billing.account(device.owner.owner_id).number = 4
+    assert (await device.ask()).status_code == 201
+    async with device.catalog.runtime.database.reading() as session:
+        space = await session.get_one(OwnerSpace, device.owner.owner_id)
+    assert (space.restriction, space.quota_number) == ("arrears", 5)
+
+
 async def test_room_is_reserved_for_a_write_key_as_it_was_declared(device: Device, billing: BillingDouble) -> None:
     key = await device.ask(declared_bytes=3 * GB)
     assert key.status_code == 201

@@ -46,6 +46,8 @@ class DoubleKeeper:
     async def hold(self, owner_id: UUID, used_bytes: int, *, in_arrears: bool = False) -> None:
         account = self._double.account(owner_id)
         account.used_bytes, account.reason = used_bytes, "arrears" if in_arrears else "over_limit"
+        if used_bytes >= account.limit_bytes:
+            account.number, account.restriction = account.number + 1, "over_limit"
 
 
 class BillingKeeper:
@@ -223,3 +225,13 @@ async def test_nobody_else_is_answered(keeper: Keeper) -> None:
         await keeper.stranger.reserve(room(uuid4()))
     with pytest.raises(ServiceUnavailable):
         await keeper.stranger.release(uuid4())
+
+
+async def test_an_answer_has_the_last_word_on_the_owner(keeper: Keeper) -> None:
+    owner_id = uuid4()
+    answer = await keeper.quota.reserve(room(owner_id))
+    assert (answer.number, answer.restriction) == (0, None)
+    await keeper.hold(owner_id, 10 * GB)
+    answer = await keeper.quota.reserve(room(owner_id))
+    assert is_refused(answer)
+    assert (answer.number, answer.restriction) == (1, Restriction.OVER_LIMIT)

@@ -17,11 +17,17 @@ PATH = "/internal/reservations"
 
 @dataclass
 class Account:
-    """What an owner stores and may store; ``reason`` says why there may be no room."""
+    """What an owner stores and may store; ``reason`` says why there may be no room.
+
+    Args:
+        number: Of the last word on the owner's uploads, which is ``restriction``.
+    """
 
     used_bytes: int = 0
     limit_bytes: int = 10 * GB
     reason: str = "over_limit"
+    number: int = 0
+    restriction: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Reservations:
             "used_bytes": account.used_bytes,
             "limit_bytes": account.limit_bytes,
             "left_bytes": left,
+            "number": account.number,
+            "restriction": account.restriction,
         }
 
     def _reserved_for_others(self, wanted: dict[str, Any]) -> int:

@@ -87,6 +87,8 @@ class QuotaAnswer:
     Args:
         reason: Why it is not; None when it is.
         detail: The same for the owner to read, with what to do next; may be empty.
+        number: Of the last word on the owner's uploads; its event may still be on the way. 0: there was none.
+        restriction: What that word was.
     """
 
     reason: Restriction | None
@@ -94,6 +96,8 @@ class QuotaAnswer:
     used_bytes: int
     limit_bytes: int
     left_bytes: int
+    number: int = 0
+    restriction: Restriction | None = None
 
 
 class Quota(Protocol):

@@ -30,8 +30,9 @@ FROM_OPERATOR = [Depends(require_internal("operator"))]
 @router.post("/reservations", response_model=ReservationAnswer, dependencies=FROM_CATALOG)
 async def reserve(wanted: ReservationCreate, tx: Tx) -> dict[str, Any]:
     """Set room aside for a write key, or say why not; asking again with the same id changes nothing."""
-    answer = await quota.reserve(tx, quota.Wanted(**wanted.model_dump()), datetime.now(UTC))
-    found = answer.quota
+    now = datetime.now(UTC)
+    answer = await quota.reserve(tx, quota.Wanted(**wanted.model_dump()), now)
+    found, account = answer.quota, await accounts.lock(tx, wanted.owner_id, now)
     detail = ""
     if answer.reason is not None:
         has_method = await quota_queries.has_method(tx, wanted.owner_id)
@@ -43,6 +44,8 @@ async def reserve(wanted: ReservationCreate, tx: Tx) -> dict[str, Any]:
         "used_bytes": found.used_bytes,
         "limit_bytes": found.limit_bytes,
         "left_bytes": found.left_bytes,
+        "number": account.quota_number,
+        "restriction": account.quota_reason,
     }
 
 

@@ -55,6 +55,8 @@ class ReservationAnswer(BaseModel):
     used_bytes: int
     limit_bytes: int
     left_bytes: int
+    number: int = Field(description="Of the last word on the owner's uploads (billing.quota.*); 0: there was none.")
+    restriction: Reason | None = Field(description="What that word was: why uploads stop; null: they do not.")
 
 
 class StorageUsage(BaseModel):

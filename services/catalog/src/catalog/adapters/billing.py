@@ -31,6 +31,9 @@ class _Answer(BaseModel):
     used_bytes: Bytes
     limit_bytes: Bytes
     left_bytes: Bytes
+    # A billing of before these knew events only.
+    number: Bytes = 0
+    restriction: Restriction | None = None
 
     @model_validator(mode="after")
     def _gives_a_reason(self) -> "_Answer":
@@ -61,7 +64,7 @@ class BillingQuota:
         except ValidationError as error:
             log.error("billing's answer is not what was agreed", reason=error.errors(include_input=False))
             raise _unavailable() from None
-        return QuotaAnswer(found.reason, found.detail, found.used_bytes, found.limit_bytes, found.left_bytes)
+        return QuotaAnswer(**{name: getattr(found, name) for name in QuotaAnswer.__dataclass_fields__})
 
     async def release(self, reservation_id: UUID) -> None:
         await self._ask(self._http.build_request("DELETE", f"/internal/reservations/{reservation_id}"))

@@ -12,7 +12,7 @@ from catalog.domain.gate import Restriction
 from catalog.domain.quota import refused, refused_as_last_heard
 from catalog.errors import Arrears, OverLimit
 from catalog.models import Reservation
-from catalog.ports import Quota, RoomWanted
+from catalog.ports import Quota, QuotaAnswer, RoomWanted
 from shared.db import Database
 from shared.errors import ServiceError, ServiceUnavailable
 
@@ -52,8 +52,8 @@ def intend(session: AsyncSession, room: RoomWanted, heard: Restriction | None, n
     return intent
 
 
-async def reserve(quota: Quota, intent: Intent) -> None:
-    """Ask for the room.
+async def reserve(quota: Quota, intent: Intent) -> QuotaAnswer | None:
+    """Ask for the room; None without an answer.
 
     Without an answer, billing's last word decides: a backup that was missed cannot be made up for, a bill can be
     corrected, and the gate and the next measurement still hold an owner to their limit.
@@ -67,13 +67,14 @@ async def reserve(quota: Quota, intent: Intent) -> None:
         QUOTA_ANSWERS.labels("unanswered").inc()
         if intent.heard is not None:
             raise REFUSALS[intent.heard](refused_as_last_heard(intent.heard)) from error
-        return
+        return None
     QUOTA_ANSWERS.labels(answer.reason or "reserved").inc()
     if answer.reason is not None:
         figures = {
             "used_bytes": answer.used_bytes, "limit_bytes": answer.limit_bytes, "left_bytes": answer.left_bytes
         }  # fmt: skip
         raise REFUSALS[answer.reason](answer.detail or refused(answer.reason, **figures), **figures)
+    return answer
 
 
 async def bind(session: AsyncSession, intent: Intent, access_key_id: str) -> None:

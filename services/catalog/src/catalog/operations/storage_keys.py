@@ -16,7 +16,7 @@ from catalog.domain.layout import Folder
 from catalog.domain.lifecycle import State
 from catalog.errors import BackupDeleted, BackupNotFound, RepositoryMissing, StorageKeyNotFound, TooManyRequests
 from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
-from catalog.operations import reservations
+from catalog.operations import reservations, restrictions
 from catalog.operations.backups import require_writable
 from catalog.ports import IssuedKey, Place, RoomWanted
 from shared.db import Database
@@ -60,14 +60,18 @@ async def issue_key(
         intent = await _intend(session, wanted, space, now) if wanted.access is Access.WRITE else None
         if intent is not None:
             await queries.measurements.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
+    answer = None
     try:
         if intent is not None:
-            await reservations.reserve(adapters.quota, intent)
+            answer = await reservations.reserve(adapters.quota, intent)
         if not space.prepared:
             await adapters.prepare(place.prefix)
         issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
         async with database.transaction() as session:
             await _record(session, adapters, wanted, issued, intent, now)
+            if answer is not None and answer.number:
+                # The word that this key's room lifts a restriction may be on its way; the gate must know it before.
+                await restrictions.heed_billing(session, wanted.owner_id, answer.number, answer.restriction, now)
     except ServiceError:
         if intent is not None:
             await reservations.give_back(database, intent, now)
