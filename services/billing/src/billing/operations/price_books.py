@@ -86,11 +86,11 @@ def _refuse_rewriting(used: PriceBook, wanted: PriceBook, file: str, now: dateti
             problems.append(f"{file}: version {version.name} is missing; it was in force and stays in the book.")
         elif replace(kept, effective_until=None) != replace(version, effective_until=None):
             problems.append(f"{file}: version {version.name} has been in force and does not change; add a new one.")
-    known = {version.name for version in used.versions}
+    been = {version.name for version in used.versions if version.effective_from <= now}
     problems += [
         f"{file}: version {version.name} would begin in the past; a new one begins in the future."
         for version in wanted.versions
-        if version.name not in known and version.effective_from <= now
+        if version.name not in been and version.effective_from <= now
     ]
     if problems:
         raise PriceBookInvalid(

@@ -42,7 +42,14 @@ async def read(session: AsyncSession, owner_id: UUID, now: datetime) -> dict[str
     renewals = await _renewals(session, account, end, book)
     total = add(storage["accrual"], ahead)
     stored = sum(line.amount_minor for line in (lines.for_storage(total, start, end, book) if start and end else []))
-    forecast = stored + used_minor + adjustments + renewals
+    counted = sum(
+        [
+            await _expected(session, each, now, book)
+            for each in await _live(session, account)
+            if end is not None and each.period_end <= end
+        ]
+    )
+    forecast = stored + counted + adjustments + renewals
     return {
         "period_start": start,
         "period_end": end,
@@ -158,6 +165,17 @@ async def _instance(
         "included_storage_bytes": plan.included_storage_bytes,
         "charge": Money(amount_minor=sum(line.amount_minor for line in found), currency=currency),
     }
+
+
+async def _expected(session: AsyncSession, instance: Instance, now: datetime, book: PriceBook) -> int:
+    """What an instance's month will have used when it ends, if its disk stays as it is and nothing more passes."""
+    until = min(max(now, instance.period_start), instance.period_end)
+    paid = await period_queries.month_at(session, instance.id, instance.period_start)
+    before = await period_queries.count_before(session, instance.id, instance.period_start)
+    counts = await period_queries.counts_between(session, instance.id, instance.period_start, until)
+    version = book.named(paid.price_version)
+    found = lines.for_counters(instance, paid, version, before, counts, instance.period_end)
+    return sum(line.amount_minor for line in found)
 
 
 async def _renewals(session: AsyncSession, account: Account | None, end: datetime | None, book: PriceBook) -> int:
