@@ -208,7 +208,7 @@ class Reservation(Base):
     ended_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index(None, "owner_id", postgresql_where=text("ended_at IS NULL")),
+        Index(None, "owner_id", "expires_at"),
         Index(None, "backup_id", postgresql_where=text("ended_at IS NULL")),
         Index(None, "expires_at", postgresql_where=text("ended_at IS NULL")),
     )

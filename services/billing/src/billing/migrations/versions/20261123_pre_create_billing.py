@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from billing.ledger_guard import install
 
-revision: str = "494125c22e45"
+revision: str = "7f6a9479d319"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -449,11 +449,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index(
-        op.f("ix_reservations_owner_id"),
-        "reservations",
-        ["owner_id"],
-        unique=False,
-        postgresql_where=sa.text("ended_at IS NULL"),
+        op.f("ix_reservations_owner_id_expires_at"), "reservations", ["owner_id", "expires_at"], unique=False
     )
     op.create_table(
         "sandbox_refunds",
@@ -888,9 +884,7 @@ def downgrade() -> None:
     op.drop_table("adjustments")
     op.drop_index(op.f("ix_sandbox_refunds_payment_id"), table_name="sandbox_refunds")
     op.drop_table("sandbox_refunds")
-    op.drop_index(
-        op.f("ix_reservations_owner_id"), table_name="reservations", postgresql_where=sa.text("ended_at IS NULL")
-    )
+    op.drop_index(op.f("ix_reservations_owner_id_expires_at"), table_name="reservations")
     op.drop_index(
         op.f("ix_reservations_expires_at"), table_name="reservations", postgresql_where=sa.text("ended_at IS NULL")
     )
