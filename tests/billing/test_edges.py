@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from billing.domain.prices import GB
+from billing.models import Reservation
 from billing.operations import quota
 from tests.billing.support.world import World
 from tests.support.running import OPERATOR, Running
@@ -73,3 +74,14 @@ async def test_who_gets_room_for_another_terminus_reads_with_it_that_uploads_are
         assert answer.status_code == 200, answer.text
         answers.append([answer.json()[name] for name in ("allowed", "number", "restriction")])
     assert answers == [[False, 1, "over_limit"], [True, 2, None]]
+
+
+async def test_reservations_are_forgotten_a_day_after_their_keys(world: World) -> None:
+    for hours in (1, 48):
+        wanted = quota.Wanted(uuid4(), world.owner_id, uuid4(), None, None, world.now + timedelta(hours=hours))
+        async with world.database.transaction() as session:
+            await quota.reserve(session, wanted, world.now)
+    assert await quota.forget_ended(world.database, world.now + timedelta(hours=24)) == 0
+    assert await quota.forget_ended(world.database, world.now + timedelta(hours=26)) == 1
+    [kept] = await world.every(Reservation)
+    assert kept.expires_at == world.now + timedelta(hours=48)

@@ -157,13 +157,6 @@ class AmountTooSmall(ServiceError):
     kind = Kind.INVALID
 
 
-class ReservationNotFound(ServiceError):
-    """No such reservation."""
-
-    code = "reservation_not_found"
-    kind = Kind.NOT_FOUND
-
-
 class TestClockRefused(ServiceError):
     """Time is only let pass for the sandbox's money, and only forwards."""
 

@@ -72,6 +72,10 @@ async def reassess_quotas(runtime: BillingRuntime, now: datetime) -> int:
     return await quota.reassess_due(runtime.database, now)
 
 
+async def forget_reservations(runtime: BillingRuntime, now: datetime) -> int:
+    return await quota.forget_ended(runtime.database, now)
+
+
 async def measure_books(runtime: BillingRuntime, now: datetime) -> int:
     """What an operator is alerted by."""
     await payments.measure_unknown(runtime.database)
@@ -91,5 +95,6 @@ JOBS = (
     Job("charge_invoices", charge_invoices, timedelta(seconds=10)),
     Job("release_orders", release_orders, timedelta(seconds=10)),
     Job("reassess_quotas", reassess_quotas, timedelta(seconds=30)),
+    Job("forget_reservations", forget_reservations, timedelta(minutes=10)),
     Job("measure_books", measure_books, timedelta(minutes=1)),
 )

@@ -210,7 +210,7 @@ class Reservation(Base):
     __table_args__ = (
         Index(None, "owner_id", "expires_at"),
         Index(None, "backup_id", postgresql_where=text("ended_at IS NULL")),
-        Index(None, "expires_at", postgresql_where=text("ended_at IS NULL")),
+        Index(None, "expires_at"),
     )
 
 
@@ -441,6 +441,9 @@ class Payment(Base):
             unique=True,
             postgresql_where=text("state NOT IN ('failed', 'voided', 'expired')"),
         ),
+        # Those that failed are looked for too.
+        Index(None, "invoice_id"),
+        Index(None, "order_id"),
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "ask_due_at", postgresql_where=text("ask_due_at IS NOT NULL")),
     )
@@ -513,6 +516,7 @@ class Order(Base):
         one_of("state", *OrderState),
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "restore_id"),
+        Index(None, "invoice_id"),
         Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 

@@ -25,6 +25,8 @@ from shared.outbox import publish
 ASSESS_EVERY = timedelta(minutes=10)
 """How often the quota of one who pays for more than the allowance is looked at, though nothing was measured."""
 BATCH = 50
+KEPT = timedelta(days=1)
+"""How long a reservation is remembered after its key's end."""
 
 
 @dataclass(frozen=True)
@@ -239,3 +241,9 @@ async def give_back(session: AsyncSession, reservation_id: UUID, now: datetime) 
     await session.refresh(reservation)
     reservation.ended_at = reservation.ended_at or now
     reservation.expires_at = min(reservation.expires_at, now)
+
+
+async def forget_ended(database: Database, now: datetime) -> int:
+    """Drop reservations whose keys ended a while ago; catalog does not come back to them. How many there were."""
+    async with database.transaction() as session:
+        return await queries.forget_ended(session, now - KEPT)

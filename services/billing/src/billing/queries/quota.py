@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.models import Account, MeteredBackup, PaymentMethod, Reservation
@@ -74,7 +74,7 @@ async def claim_assessable(session: AsyncSession, now: datetime, limit: int) -> 
     ).all()
 
 
-async def forget_ended(session: AsyncSession, before: datetime) -> None:
-    """Reservations of keys that ended long ago hold nothing and say nothing."""
-    ended = update(Reservation).where(Reservation.expires_at < before, Reservation.ended_at.is_(None))
-    await session.execute(ended.values(ended_at=before))
+async def forget_ended(session: AsyncSession, before: datetime) -> int:
+    """Reservations of keys that ended before then hold nothing and say nothing; how many there were."""
+    gone = delete(Reservation).where(Reservation.expires_at < before).returning(Reservation.id)
+    return len((await session.scalars(gone)).all())

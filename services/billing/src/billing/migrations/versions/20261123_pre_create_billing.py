@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from billing.ledger_guard import install
 
-revision: str = "7f6a9479d319"
+revision: str = "38d644c2a35f"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -441,13 +441,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("ended_at IS NULL"),
     )
-    op.create_index(
-        op.f("ix_reservations_expires_at"),
-        "reservations",
-        ["expires_at"],
-        unique=False,
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
+    op.create_index(op.f("ix_reservations_expires_at"), "reservations", ["expires_at"], unique=False)
     op.create_index(
         op.f("ix_reservations_owner_id_expires_at"), "reservations", ["owner_id", "expires_at"], unique=False
     )
@@ -621,6 +615,8 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("ask_due_at IS NOT NULL"),
     )
+    op.create_index(op.f("ix_payments_invoice_id"), "payments", ["invoice_id"], unique=False)
+    op.create_index(op.f("ix_payments_order_id"), "payments", ["order_id"], unique=False)
     op.create_index(
         op.f("ix_payments_owner_id_created_at_id"), "payments", ["owner_id", "created_at", "id"], unique=False
     )
@@ -706,6 +702,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_orders_due_at"), "orders", ["due_at"], unique=False, postgresql_where=sa.text("due_at IS NOT NULL")
     )
+    op.create_index(op.f("ix_orders_invoice_id"), "orders", ["invoice_id"], unique=False)
     op.create_index(op.f("ix_orders_owner_id_created_at_id"), "orders", ["owner_id", "created_at", "id"], unique=False)
     op.create_index(op.f("ix_orders_restore_id"), "orders", ["restore_id"], unique=False)
     op.create_table(
@@ -851,6 +848,7 @@ def downgrade() -> None:
     op.drop_table("payment_moves")
     op.drop_index(op.f("ix_orders_restore_id"), table_name="orders")
     op.drop_index(op.f("ix_orders_owner_id_created_at_id"), table_name="orders")
+    op.drop_index(op.f("ix_orders_invoice_id"), table_name="orders")
     op.drop_index(op.f("ix_orders_due_at"), table_name="orders", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_table("orders")
     op.drop_index(op.f("ix_usage_periods_owner_id"), table_name="usage_periods")
@@ -866,6 +864,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("state NOT IN ('failed', 'voided', 'expired')"),
     )
     op.drop_index(op.f("ix_payments_owner_id_created_at_id"), table_name="payments")
+    op.drop_index(op.f("ix_payments_order_id"), table_name="payments")
+    op.drop_index(op.f("ix_payments_invoice_id"), table_name="payments")
     op.drop_index(
         op.f("ix_payments_ask_due_at"), table_name="payments", postgresql_where=sa.text("ask_due_at IS NOT NULL")
     )
@@ -885,9 +885,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sandbox_refunds_payment_id"), table_name="sandbox_refunds")
     op.drop_table("sandbox_refunds")
     op.drop_index(op.f("ix_reservations_owner_id_expires_at"), table_name="reservations")
-    op.drop_index(
-        op.f("ix_reservations_expires_at"), table_name="reservations", postgresql_where=sa.text("ended_at IS NULL")
-    )
+    op.drop_index(op.f("ix_reservations_expires_at"), table_name="reservations")
     op.drop_index(
         op.f("ix_reservations_backup_id"), table_name="reservations", postgresql_where=sa.text("ended_at IS NULL")
     )
