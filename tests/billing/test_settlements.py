@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
+
 from billing.operations import accounts, instances, invoices, methods, periods
+from tests.billing.support.invoicing import give
 from tests.billing.support.price_lists import packaged, use
 from tests.billing.support.world import World
 
@@ -21,6 +24,24 @@ async def test_a_settlement_is_paid_with_its_tax_from_what_comes_back(world: Wor
     assert (settlement.kind, settlement.net_minor, settlement.tax_minor) == ("settlement", 800, 152)
     assert (settlement.state, settlement.balance_minor) == ("paid", 952)
     assert (await world.account()).balance_minor == 0
+    await world.check_books()
+
+
+@pytest.mark.parametrize("given", [{"promotional": 500}, {"balance": 500}])
+async def test_of_what_comes_back_only_what_the_settlement_still_needs_is_kept(
+    world: World, given: dict[str, int]
+) -> None:
+    await world.add_card()
+    instance_id = await world.fulfil(await world.order())
+    await give(world.database, world.owner_id, **given, now=world.now)
+    await world.count(instance_id, 200, 0, at=world.now + timedelta(days=1))
+    await world.travel(timedelta(days=10))
+    await world.give_back(instance_id)
+    [note] = await world.credit_notes()
+    # 21 of 31 days come back, and the settlement is 8.00.
+    assert (note.total_minor, note.to_balance_minor, note.to_card_minor) == (1965, 300, 1665)
+    account = await world.account()
+    assert (account.promotional_minor, account.balance_minor) == (0, 0)
     await world.check_books()
 
 

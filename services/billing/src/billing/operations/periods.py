@@ -110,8 +110,9 @@ async def settle(
     invoice = await _draft(session, account, closing, InvoiceKind.SETTLEMENT, end, now)
     owed = 0
     if invoice is not None:
-        # A draft has no tax on it yet.
+        # A draft has no tax on it yet, and what the owner has with us pays first.
         owed = invoice.net_minor + tax_on(invoice.net_minor, await invoices.tax_rate_of(session, account))
+        owed -= account.promotional_minor + max(account.balance_minor, 0)
     for paid in await queries.months_after(session, instance.id, end):
         owed -= await _give_back(session, account, instance, paid, end, owed, now)
     if invoice is not None:
