@@ -60,18 +60,18 @@ async def issue_key(
         intent = await _intend(session, wanted, space, now) if wanted.access is Access.WRITE else None
         if intent is not None:
             await queries.measurements.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
-    answer = None
     try:
         if intent is not None:
             answer = await reservations.reserve(adapters.quota, intent)
+            if answer is not None and answer.number > space.quota_number:
+                # The event that this room lifts a restriction may be on its way; the gate must know it before.
+                async with database.transaction() as session:
+                    await restrictions.heed_billing(session, wanted.owner_id, answer.number, answer.restriction, now)
         if not space.prepared:
             await adapters.prepare(place.prefix)
         issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
         async with database.transaction() as session:
             await _record(session, adapters, wanted, issued, intent, now)
-            if answer is not None and answer.number:
-                # The word that this key's room lifts a restriction may be on its way; the gate must know it before.
-                await restrictions.heed_billing(session, wanted.owner_id, answer.number, answer.restriction, now)
     except ServiceError:
         if intent is not None:
             await reservations.give_back(database, intent, now)
