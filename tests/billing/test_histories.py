@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -94,12 +95,12 @@ class Story:
     instances: dict[datetime, UUID] = field(default_factory=dict)
 
     def measured(self, owner_id: UUID, sample: Reading) -> StorageMeasured:
-        whole, rest = divmod(sample.at, 1)
+        rest = sample.at % 1
         return StorageMeasured(
             owner_id=owner_id,
             backup_id=self.backups[sample.backup],
             terminus_id=self.machines[sample.machine] if sample.machine else None,
-            measured_at=instant(whole) + timedelta(microseconds=int(rest * 1_000_000)),
+            measured_at=instant(sample.at) + timedelta(microseconds=int(rest * 1_000_000)),
             storage_bytes=sample.held,
             objects=1,
             snapshots=int(sample.snapshots),
@@ -117,7 +118,7 @@ def draw(seed: int, *, returns: bool = True) -> Story:
     )
     samples = {(since_zero(begins), "a"): Reading(since_zero(begins), "a", "one", chance.randrange(30 * GB), True)}
     for _ in range(chance.randint(2, 16)):
-        at = since_zero(_moment(chance, begins, days)) + chance.choice([0, 0, Fraction(1, 2)])
+        at = since_zero(_moment(chance, begins, days)) + Fraction(chance.choice([0, 0, 1]), 2)
         backup = chance.choice("abcd")
         machine = {"a": "one", "b": "two", "c": "three", "d": None}[backup]
         samples[at, backup] = Reading(at, backup, machine, chance.randrange(60 * GB), chance.random() < 0.8)
@@ -159,7 +160,7 @@ def happenings(story: Story, owner_id: UUID, chance: random.Random, *, late: boo
     told: list[Happening] = []
     for at, events in heard.items():
         chance.shuffle(events)
-        told.append((at, 3, lambda world, events=events: world.hear_measured(events)))
+        told.append((at, 3, partial(_hear, events)))
     for rental in story.life.rentals:
         told += _rented(story, rental, chance)
     return sorted(told, key=lambda each: each[:2])
@@ -174,10 +175,18 @@ def _rented(story: Story, rental: Rental, chance: random.Random) -> list[Happeni
     told: list[Happening] = [(rental.start, 0, begin)]
     for at, counter, disk in rental.readings:
         heard = at + timedelta(seconds=chance.randrange(int(LATEST.total_seconds())))
-        told.append((heard, 1, lambda world, say=(counter / GB, disk / GB, at): world.count(instance_id, *say)))
+        told.append((heard, 1, partial(_count, instance_id, counter, disk, at)))
     if rental.end is not None:
         told.append((rental.end, 2, lambda world: world.give_back(instance_id)))
     return told
+
+
+async def _hear(events: list[StorageMeasured], world: World) -> None:
+    await world.hear_measured(events)
+
+
+async def _count(instance_id: UUID, counter: int, disk: int, at: datetime, world: World) -> None:
+    await world.count(instance_id, counter / GB, disk / GB, at)
 
 
 async def live(world: World, story: Story, told: list[Happening]) -> None:

@@ -110,8 +110,8 @@ async def _find(session: Any, owner_id: UUID, order_id: UUID) -> dict[str, Any]:
 def order_read(row: Any) -> dict[str, Any]:
     """An order as it is shown."""
     values = row._asdict()
-    currency = values.pop("currency")
-    return {**values, "total": {"amount_minor": values.pop("total_minor"), "currency": currency}}
+    total = {"amount_minor": values.pop("total_minor"), "currency": values.pop("currency")}
+    return {**values, "total": total}
 
 
 def quote_read(quote: Quote, order: Order | None, now: datetime) -> dict[str, Any]:

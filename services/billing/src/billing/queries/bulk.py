@@ -14,8 +14,9 @@ async def update_many(session: AsyncSession, rows: Sequence[Base], *names: str) 
     changed = [row for row in rows if inspect(row).persistent and session.is_modified(row)]
     if not changed:
         return
-    table = inspect(type(changed[0])).local_table
-    [key] = table.primary_key.columns
+    model = type(changed[0])
+    table = model.__table__
+    [key] = inspect(model).primary_key
     wanted = (key.name, *names)
     given = values(*(column(name, table.c[name].type) for name in wanted), name="given").data(
         [tuple(getattr(row, name) for name in wanted) for row in changed]
@@ -23,7 +24,7 @@ async def update_many(session: AsyncSession, rows: Sequence[Base], *names: str) 
     for row in changed:
         for name in names:
             set_committed_value(row, name, getattr(row, name))
-    written = update(table).where(table.c[key.name] == given.c[key.name])
+    written = update(model).where(key == given.c[key.name]).execution_options(synchronize_session=False)
     with session.no_autoflush:
         # A column of nothing but nulls would be text.
         await session.execute(written.values({name: cast(given.c[name], table.c[name].type) for name in names}))
