@@ -70,7 +70,9 @@ class QuotaExceeded(Event):
     reason: Literal["over_limit", "arrears"]
     used_bytes: int = Field(ge=0)
     limit_bytes: int = Field(ge=0)
-    number: int = Field(ge=1, description="Rises with every change of an owner's standing: a later one has the last word.")
+    number: int = Field(
+        ge=1, description="Rises with every change of an owner's standing: a later one has the last word."
+    )
     occurred_at: datetime
 
 
@@ -83,7 +85,9 @@ class QuotaCleared(Event):
     owner_id: UUID
     used_bytes: int = Field(ge=0)
     limit_bytes: int = Field(ge=0)
-    number: int = Field(ge=1, description="Rises with every change of an owner's standing: a later one has the last word.")
+    number: int = Field(
+        ge=1, description="Rises with every change of an owner's standing: a later one has the last word."
+    )
     occurred_at: datetime
 
 
