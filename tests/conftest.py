@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,19 @@ SERVERS = frozenset({"postgres", "rabbitmq", "databases", "servers_home", "home"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, so that the rest can be run alone (`make test-unit`); the longest files first.
+    """Mark what needs a server, so that the rest can be run alone (`make test-unit`), and put long files first.
 
-    Files are dealt out to the workers in this order, so that none has a long one left when the others are done.
+    Files are dealt out to the workers in this order: none has a long one left when the others are done, and those of
+    the whole system, which keep processors busy, run beside those that wait more.
     """
     for item in items:
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("servers")
-    items.sort(key=lambda item: not item.path.is_relative_to(LONGEST))
+    files = list(dict.fromkeys(item.path for item in items))
+    long = [path for path in files if path.is_relative_to(LONGEST)]
+    others = [path for path in files if not path.is_relative_to(LONGEST)]
+    turns = [path for pair in zip_longest(long, others) for path in pair]
+    items.sort(key=lambda item: turns.index(item.path))
 
 
 @pytest.fixture(scope="session")
