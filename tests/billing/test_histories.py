@@ -332,3 +332,18 @@ async def test_what_was_taken_back_is_not_given_back_once_more(world: World) -> 
     await world.measure(backup, 60, at=datetime(2026, 1, 20, tzinfo=UTC))
     assert await world.credit_notes() == []
     await world.check_books()
+
+
+async def test_a_close_that_comes_late_splits_at_its_own_time(world: World) -> None:
+    await world.add_card()
+    backup = uuid4()
+    await world.measure(backup, 110)
+    world.now = datetime(2026, 2, 1, 6, tzinfo=UTC)
+    await world.measure(backup, 60, at=datetime(2026, 2, 1, 2, tzinfo=UTC))
+    await world.measure(backup, 210, at=datetime(2026, 2, 1, 5, tzinfo=UTC))
+    await world.travel(datetime(2026, 3, 2, tzinfo=UTC))
+    first, second = await world.invoices()
+    assert (first.period_end, second.period_start) == (datetime(2026, 2, 1, tzinfo=UTC),) * 2
+    assert first.total_minor == round(Fraction(100 * 8 * 31 * 24, 730))
+    assert second.total_minor == round(Fraction(8 * (100 * 2 + 50 * 3 + 200 * (28 * 24 - 5)), 730))
+    await world.check_books()

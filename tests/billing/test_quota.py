@@ -112,6 +112,7 @@ async def test_what_is_declared_is_reserved_whole_or_not_at_all(world: World) ->
 
 async def test_two_keys_at_once_do_not_both_get_the_last_room(world: World) -> None:
     keys = Keys(world)
+    await look(world)
     async with world.database.transaction() as session:
         first = await quota.reserve(session, keys.wanted(6), world.now)
         contender = asyncio.create_task(keys.ask(keys.wanted(6)))
