@@ -6,10 +6,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.invoices import OWED
-from billing.errors import InvoiceNotPayable, PaymentMethodNeeded, PaymentMethodNotFound
+from billing.errors import InvoiceNotPayable
 from billing.models import Account, Invoice, Payment, PaymentMethod
-from billing.operations import dunning, payments, settling
+from billing.operations import dunning, methods, payments, settling
 from billing.queries import invoices as queries
+from billing.queries import payment_methods as method_queries
 from shared.db import Database
 
 BATCH = 50
@@ -53,13 +54,7 @@ async def pay_now(
     amount = await settling.pay_from_balances(session, account, invoice, now)
     if amount == 0:
         return None
-    method = await queries.find_method(session, account.owner_id, method_id)
-    if method is None and method_id is not None:
-        raise PaymentMethodNotFound(
-            "You have no such payment method. List them, or leave it out to use the default one."
-        )
-    if method is None:
-        raise PaymentMethodNeeded("There is no card to charge. Add a payment method first, or pay into your balance.")
+    method = await methods.choose(session, account.owner_id, method_id)
     return await _ask(session, account, invoice, method, amount, now)
 
 
@@ -73,7 +68,7 @@ async def _charge(session: AsyncSession, account: Account, invoice: Invoice, now
     amount = await settling.pay_from_balances(session, account, invoice, now)
     if amount == 0:
         return
-    method = await queries.find_method(session, account.owner_id, None)
+    method = await method_queries.find_live(session, account.owner_id, None)
     if method is None:
         await dunning.charge_failed(session, account, invoice, NO_METHOD, now)
     else:

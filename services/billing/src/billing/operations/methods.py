@@ -145,7 +145,9 @@ async def choose(session: AsyncSession, owner_id: UUID, method_id: UUID | None) 
         return await _find(session, owner_id, method_id)
     method = await queries.find_live(session, owner_id, None)
     if method is None:
-        raise PaymentMethodNeeded("There is no card to charge. Add a payment method first, or name one of yours.")
+        raise PaymentMethodNeeded(
+            "There is no card to charge. Add a payment method (`space payment-method add`), or name one of yours."
+        )
     return method
 
 

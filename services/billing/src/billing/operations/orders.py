@@ -17,8 +17,6 @@ from billing.domain.proration import prorated
 from billing.errors import (
     OrderFinal,
     OrderNotFound,
-    PaymentMethodNeeded,
-    PaymentMethodNotFound,
     QuoteConfirmed,
     QuoteExpired,
 )
@@ -28,10 +26,20 @@ from billing.models import (
     Order,
     OrderMove,
     Payment,
-    PaymentMethod,
     Quote,
 )
-from billing.operations import accounts, instances, invoices, ledger, lines, payments, quotes, settling, top_ups
+from billing.operations import (
+    accounts,
+    instances,
+    invoices,
+    ledger,
+    lines,
+    methods,
+    payments,
+    quotes,
+    settling,
+    top_ups,
+)
 from billing.queries import orders as queries
 from shared.db import Database
 from shared.errors import ServiceUnavailable
@@ -64,7 +72,7 @@ async def place(session: AsyncSession, owner_id: UUID, quote_id: UUID, method_id
     if not await quotes.holds(session, quote, now):
         raise QuoteExpired("This quote has expired: prices may be others now. Ask for a new one; nothing was charged.")
     wanted = allocate(quote.total_minor, account.promotional_minor, await settling.usable_balance(session, account))
-    method = await _find_method(session, owner_id, method_id) if wanted.card_minor else None
+    method = await methods.choose(session, owner_id, method_id) if wanted.card_minor else None
     order = _written(session, order, quote, wanted, now)
     await session.flush()
     await _set_aside(session, account, order, now)
@@ -228,15 +236,6 @@ async def _fail(
     await _give_back(session, account, order, now)
     order.code, order.reason = code, reason
     _move(session, order, OrderTrigger.FAIL, now)
-
-
-async def _find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod:
-    method = await queries.find_method(session, owner_id, method_id)
-    if method is None and method_id is not None:
-        raise PaymentMethodNotFound("You have no payment method of that id.")
-    if method is None:
-        raise PaymentMethodNeeded("Add a payment method first (`space payment-method add`), or pay into your balance.")
-    return method
 
 
 async def _require_same_method(session: AsyncSession, order: Order, method_id: UUID | None) -> None:

@@ -22,7 +22,6 @@ from billing.models import (
     NumberSeries,
     Order,
     Payment,
-    PaymentMethod,
     Refund,
 )
 
@@ -141,13 +140,6 @@ async def claim_charge(session: AsyncSession, now: datetime, owner_id: UUID | No
     return await _claim(
         session, and_(Invoice.charge_due_at <= now, ~is_being_charged()), Invoice.charge_due_at, owner_id
     )
-
-
-async def find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod | None:
-    """The owner's payment method of that id, or the default one; None when there is none that was not removed."""
-    query = select(PaymentMethod).where(PaymentMethod.owner_id == owner_id, PaymentMethod.removed_at.is_(None))
-    wanted = PaymentMethod.is_default if method_id is None else PaymentMethod.id == method_id
-    return await session.scalar(query.where(wanted))
 
 
 async def refundable(session: AsyncSession, invoice_id: UUID) -> Sequence[tuple[Payment, int]]:

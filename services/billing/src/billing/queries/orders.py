@@ -9,7 +9,7 @@ from sqlalchemy import exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.payments import PaymentState
-from billing.models import Order, Payment, PaymentMethod, Quote
+from billing.models import Order, Payment, Quote
 
 
 async def find_for_update(session: AsyncSession, order_id: UUID) -> Order | None:
@@ -23,13 +23,6 @@ async def due(session: AsyncSession, now: datetime, limit: int, owner_id: UUID |
     if owner_id is not None:
         found = found.where(Order.owner_id == owner_id)
     return [(row.owner_id, row.id) for row in await session.execute(found)]
-
-
-async def find_method(session: AsyncSession, owner_id: UUID, method_id: UUID | None) -> PaymentMethod | None:
-    """The owner's card of that id, or their default one; None when there is none."""
-    found = select(PaymentMethod).where(PaymentMethod.owner_id == owner_id, PaymentMethod.removed_at.is_(None))
-    chosen = found.where(PaymentMethod.id == method_id) if method_id else found.where(PaymentMethod.is_default)
-    return await session.scalar(chosen)
 
 
 async def is_being_taken(session: AsyncSession, order_id: UUID) -> bool:
