@@ -11,7 +11,7 @@ from sqlalchemy import select
 from billing.adapters.sandbox_cards import BY_NAME
 from billing.domain.prices import GB
 from billing.models import Account, Base, CreditNote, Invoice, InvoiceLine, Order
-from billing.operations import instances, methods, metering, orders, quotes, test_clock
+from billing.operations import instances, metering, methods, orders, quotes, test_clock
 from billing.ports import Card
 from billing.queries import test_clock as clock_queries
 from shared.events.catalog import StorageMeasured
@@ -108,7 +108,9 @@ class World:
         await self.work()
         return order
 
-    async def fulfil(self, quote_id: UUID, *, ended_at: datetime | None = None, instance_id: UUID | None = None) -> UUID:
+    async def fulfil(
+        self, quote_id: UUID, *, ended_at: datetime | None = None, instance_id: UUID | None = None
+    ) -> UUID:
         """What was ordered is there; the instance's id."""
         event = CaptureWanted(
             owner_id=self.owner_id,
@@ -152,7 +154,9 @@ class World:
 
     async def invoices(self) -> list[Invoice]:
         async with self.database.reading() as session:
-            found = select(Invoice).where(Invoice.owner_id == self.owner_id).order_by(Invoice.created_at, Invoice.number)
+            found = (
+                select(Invoice).where(Invoice.owner_id == self.owner_id).order_by(Invoice.created_at, Invoice.number)
+            )
             return list(await session.scalars(found))
 
     async def lines(self, invoice: Invoice) -> list[InvoiceLine]:
@@ -178,5 +182,3 @@ class World:
     async def check_books(self) -> None:
         async with self.database.reading() as session:
             await assert_books_balance(session)
-
-
