@@ -9,6 +9,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -223,7 +224,8 @@ def edge_answers() -> list[tuple[str, str, str]]:
 def diagram(lifecycle: ModuleType) -> str:
     """A transition table as a Mermaid state diagram; the first state is where things begin."""
     moves = [f"    {source} --> {target}: {trigger}" for (source, trigger), target in lifecycle.TRANSITIONS.items()]
-    states = list(type(next(iter(lifecycle.TRANSITIONS))[0]))
+    kind: type[StrEnum] = type(next(iter(lifecycle.TRANSITIONS))[0])
+    states = list(kind)
     ends = [f"    {state} --> [*]" for state in states if state in lifecycle.TERMINAL]
     return "\n".join(["stateDiagram-v2", f"    [*] --> {states[0]}", *moves, *ends])
 
