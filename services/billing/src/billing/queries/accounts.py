@@ -10,20 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.dunning import Standing
 from billing.models import Account
+from billing.queries.bulk import table_of
 
 
 async def add_accounts(session: AsyncSession, owner_ids: Iterable[UUID], currency: str, now: datetime) -> None:
     """An account for each of these owners who has none."""
-    made = insert(Account).values(
-        [
-            {
-                "owner_id": owner_id, "currency": currency, "promotional_minor": 0, "balance_minor": 0,
-                "standing": Standing.CURRENT, "quota_number": 0, "address_lines": [], "created_at": now,
-            }
-            for owner_id in sorted(set(owner_ids))
-        ]
-    )  # fmt: skip
-    await session.execute(made.on_conflict_do_nothing())
+    rows = [
+        {
+            "owner_id": owner_id, "currency": currency, "promotional_minor": 0, "balance_minor": 0,
+            "standing": Standing.CURRENT, "quota_number": 0, "address_lines": [], "created_at": now,
+        }
+        for owner_id in sorted(set(owner_ids))
+    ]  # fmt: skip
+    await session.execute(insert(table_of(Account)).on_conflict_do_nothing(), rows)
 
 
 async def lock_accounts(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[UUID, Account]:

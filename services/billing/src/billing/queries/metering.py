@@ -12,17 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.meter import Level, Sample
 from billing.models import Meter, MeteredBackup, Reservation, StorageSample
+from billing.queries.bulk import table_of
 
 
 async def add_samples(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tuple[UUID, datetime]]:
     """Store samples; the natural keys of those that were not there."""
+    # Rows given apart from the statement: it is compiled once, and not for each number of rows anew.
     made = (
-        insert(StorageSample)
-        .values(rows)
+        insert(table_of(StorageSample))
         .on_conflict_do_nothing()
         .returning(StorageSample.backup_id, StorageSample.measured_at)
     )
-    return {(row.backup_id, row.measured_at) for row in await session.execute(made)}
+    return {(row.backup_id, row.measured_at) for row in await session.execute(made, list(rows))}
 
 
 async def find_meters(session: AsyncSession, owner_ids: Iterable[UUID]) -> dict[UUID, Meter]:
@@ -87,7 +88,7 @@ async def save_levels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) 
     """What backups hold as last measured; an older word changes nothing but a name that was missing."""
     if not rows:
         return
-    made = insert(MeteredBackup).values(list(rows))
+    made = insert(table_of(MeteredBackup))
     newer: ColumnElement[bool] = (
         func.coalesce(MeteredBackup.measured_at, func.to_timestamp(0)) <= made.excluded.measured_at
     )
@@ -96,7 +97,8 @@ async def save_levels(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) 
         made.on_conflict_do_update(
             index_elements=["backup_id"],
             set_={name: case((newer, made.excluded[name]), else_=getattr(MeteredBackup, name)) for name in columns},
-        )
+        ),
+        list(rows),
     )
 
 
