@@ -102,7 +102,7 @@ for word in "$@"; do
         {script}
     fi
 done
-exec {restic_path} "$@"
+exec "{restic_path}" "$@"
 """
     )
     wrapper.chmod(0o755)

@@ -207,7 +207,7 @@ def test_keys_that_expire_in_the_middle_are_redeemed_again(
 case "$*" in *" restore "*)
     if mkdir {tmp_path}/expired 2>/dev/null; then echo '{expired}' >&2; exec sleep 60; fi ;;
 esac
-exec {restic_path} "$@"
+exec "{restic_path}" "$@"
 """
     )
     wrapper.chmod(0o755)
