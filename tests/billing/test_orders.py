@@ -1,48 +1,22 @@
 """Orders: what a quote costs is set aside once, taken when there is something for it, and else let go."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from opentelemetry.trace import NoOpTracer
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import update
 
 from billing import consumers
-from billing.adapters.sandbox_models import SandboxCharge
 from billing.domain import ledger as movements
 from billing.domain.prices import GB
 from billing.errors import OrderFinal, PaymentMethodNeeded, PaymentMethodNotFound, QuoteConfirmed
-from billing.models import Account, Instance, Order, OrderMove, Payment, Quote, Refund
-from billing.operations import accounts, ledger, orders, top_ups
-from shared.db import Database
-from shared.errors import Fate
-from shared.events.base import Envelope, Event
-from shared.events.provisioning import InstanceReturned
-from shared.events.restore import CaptureWanted, PaymentWanted, VoidWanted
-from shared.inbox import Inbox, Verdict
-from shared.messaging import OutboxMessage
+from billing.models import Account, Instance, Order, Payment, Quote
+from billing.operations import accounts, ledger, orders
+from shared.events.restore import PaymentWanted
+from tests.billing.support.ordering import charges, give, order_of
 from tests.billing.support.price_lists import packaged, use
 from tests.billing.support.world import World
-
-
-async def give(world: World, *, promotional: int = 0, balance: int = 0) -> None:
-    """Promotional balance, and balance paid in by a card that works."""
-    if balance:
-        async with world.database.transaction() as session:
-            await top_ups.ask(session, world.owner_id, balance, "USD", None, world.now)
-        await world.work()
-    async with world.database.transaction() as session:
-        account = await accounts.lock(session, world.owner_id, world.now)
-        grant = movements.grant(f"grant:{uuid4()}", promotional, "A present")
-        if await ledger.post(session, world.owner_id, "USD", grant, world.now):
-            account.promotional_minor += promotional
 
 
 async def owe(world: World, amount: int) -> None:
@@ -55,21 +29,6 @@ async def owe(world: World, amount: int) -> None:
             {movements.Account.BALANCE: amount, movements.Account.REVENUE: -amount},
         )  # fmt: skip
         await ledger.post(session, world.owner_id, "USD", carried, world.now)
-
-
-async def order_of(world: World, order_id: UUID) -> Order:
-    [order] = [each for each in await world.every(Order) if each.id == order_id]
-    assert isinstance(order, Order)
-    return order
-
-
-async def charges(world: World) -> list[tuple[str, int, int]]:
-    """What the bank knows: how each charge stands, its amount, and what was taken of it."""
-    async with world.database.reading() as session:
-        found = await session.scalars(
-            select(SandboxCharge).order_by(SandboxCharge.created_at, SandboxCharge.amount_minor)
-        )
-        return [(str(each.standing), each.amount_minor, each.captured_minor) for each in found]
 
 
 async def test_two_confirms_at_once_make_one_order_and_one_hold(world: World) -> None:
@@ -92,6 +51,10 @@ async def test_two_confirms_at_once_make_one_order_and_one_hold(world: World) ->
     other = await world.add_card("mastercard")
     with pytest.raises(QuoteConfirmed):
         await world.confirm(quote_id, other)
+    again = PaymentWanted(owner_id=world.owner_id, restore_id=uuid4(), quote_id=quote_id, payment_method_id=other)
+    async with world.database.transaction() as session:
+        await consumers.place_order(session, again)
+    assert await world.events("payment.failed") == []
     await world.check_books()
 
 
@@ -309,216 +272,3 @@ async def test_nothing_is_taken_of_what_came_to_nothing(world: World) -> None:
         async with world.database.transaction() as session:
             await orders.cancel(session, world.owner_id, quote_id, world.now)
     await world.check_books()
-
-
-# ---- through the inbox
-
-
-@dataclass
-class Post:
-    """Events as they arrive from the broker: a message that is not acknowledged comes again."""
-
-    world: World
-
-    async def bring(self, *envelopes: Envelope) -> list[Verdict]:
-        box = Inbox(self.world.database, "billing", "billing.events", consumers.SUBSCRIPTIONS, NoOpTracer())
-        verdicts = await box.accept([each.model_dump_json().encode() for each in envelopes])
-        self.world.now = datetime.now(UTC)
-        await self.world.work()
-        return verdicts
-
-    async def bring_until_taken(self, *envelopes: Envelope) -> None:
-        for _ in range(4):
-            verdicts = [(await self.bring(envelope))[0] for envelope in envelopes]
-            envelopes = tuple(
-                each for each, verdict in zip(envelopes, verdicts, strict=True) if verdict.fate is not Fate.ACKNOWLEDGE
-            )
-        assert not envelopes
-
-    async def told(self, name: str) -> list[dict[str, Any]]:
-        async with self.world.database.reading() as session:
-            rows = await session.scalars(select(OutboxMessage).order_by(OutboxMessage.id))
-            return [Envelope.model_validate_json(row.envelope).data for row in rows if row.event_name == name]
-
-
-@pytest.fixture
-def post(world: World) -> Post:
-    world.now = datetime.now(UTC)
-    return Post(world)
-
-
-def envelope(event: Event) -> Envelope:
-    return Envelope(
-        id=uuid4(), source="/test", type=event.name, time=datetime.now(UTC), data=event.model_dump(mode="json")
-    )
-
-
-@dataclass
-class Restore:
-    """What restore and provisioning say of one restore."""
-
-    world: World
-    quote_id: UUID
-    restore_id: UUID = field(default_factory=uuid4)
-    instance_id: UUID = field(default_factory=uuid4)
-
-    @property
-    def about(self) -> dict[str, Any]:
-        return {"owner_id": self.world.owner_id, "restore_id": self.restore_id, "quote_id": self.quote_id}
-
-    def pay(self, method_id: UUID | None = None) -> PaymentWanted:
-        return PaymentWanted(**self.about, payment_method_id=method_id)
-
-    def take(self) -> CaptureWanted:
-        return CaptureWanted(**self.about, instance_id=self.instance_id, started_at=self.world.now, ended_at=None)
-
-    def void(self) -> VoidWanted:
-        return VoidWanted(**self.about)
-
-    def returned(self, after: timedelta = timedelta(0)) -> InstanceReturned:
-        return InstanceReturned(
-            owner_id=self.world.owner_id, instance_id=self.instance_id, returned_at=self.world.now + after
-        )
-
-
-async def test_events_of_an_order_end_alike_in_any_order_and_however_often_they_come(world: World, post: Post) -> None:
-    method = await world.add_card()
-    ends = []
-    for order in permutations(range(3)):
-        restore = Restore(world, await world.quote())
-        events = [envelope(each) for each in (restore.pay(method), restore.take(), restore.returned())]
-        await post.bring_until_taken(*(events[number] for number in order))
-        await post.bring(*events)
-        again = [envelope(each) for each in (restore.pay(method), restore.take(), restore.returned())]
-        await post.bring(*again)
-        account = await world.account()
-        [invoice] = [
-            each for each in await world.invoices() if each.id == (await order_of(world, restore.quote_id)).invoice_id
-        ]
-        [note] = [each for each in await world.credit_notes() if each.invoice_id == invoice.id]
-        ends.append((invoice.total_minor, invoice.state, note.total_minor, account.balance_minor))
-        await world.check_books()
-    assert {end[:3] for end in ends} == {(2900, "paid", 2900)}
-    taken = [captured for _, _, captured in await charges(world)]
-    given_back = sum(refund.amount_minor for refund in await world.every(Refund))
-    assert taken == [2900] * 6
-    assert sum(taken) - given_back == (await world.account()).balance_minor
-
-
-async def test_an_order_that_cannot_be_placed_is_answered(world: World, post: Post) -> None:
-    quote_id = await world.quote()
-    stranger = World(world.billing, now=world.now)
-    for told, code in (
-        (Restore(world, quote_id).pay(), "payment_method_needed"),
-        (Restore(world, uuid4()).pay(), "quote_not_found"),
-        (Restore(stranger, quote_id).pay(), "quote_not_found"),
-        (Restore(world, quote_id).pay(uuid4()), "payment_method_not_found"),
-    ):
-        [verdict] = await post.bring(envelope(told))
-        assert verdict.outcome == "done"
-        failed = (await post.told("billing.payment.failed.v1"))[-1]
-        assert (failed["code"], failed["restore_id"]) == (code, str(told.restore_id))
-    assert await world.every(Order) == []
-    await world.check_books()
-
-
-async def test_what_is_not_held_yet_is_not_taken_and_an_unknown_order_waits(world: World, post: Post) -> None:
-    await world.add_card("unreachable")
-    restore = Restore(world, await world.quote())
-    for event in (restore.take(), restore.void()):
-        assert (await post.bring(envelope(event)))[0].fate is Fate.RETRY
-    await post.bring(envelope(restore.pay()))
-    assert (await order_of(world, restore.quote_id)).state == "placed"
-    assert (await post.bring(envelope(restore.take())))[0].fate is Fate.RETRY
-    await post.bring(envelope(restore.void()))
-    assert (await order_of(world, restore.quote_id)).state == "released"
-
-
-async def test_another_owners_order_is_nobody_elses_to_take_or_void(world: World, post: Post) -> None:
-    await world.add_card()
-    quote_id = await world.order()
-    stranger = Restore(World(world.billing, now=world.now), quote_id)
-    for event in (stranger.take(), stranger.void()):
-        assert (await post.bring(envelope(event)))[0].fate is Fate.RETRY
-    assert (await order_of(world, quote_id)).state == "held"
-
-
-# ---- the process dies
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-@dataclass
-class Moments:
-    """Counts the moments at which a process may die, and dies at one of them."""
-
-    dies_at: int = -1
-    seen: int = 0
-
-    def pass_by(self) -> None:
-        self.seen += 1
-        if self.seen == self.dies_at:
-            raise Died
-
-
-class MortalDatabase(Database):
-    moments = Moments()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        async with super().transaction() as session:
-            yield session
-            await session.flush()
-            self.moments.pass_by()
-        self.moments.pass_by()
-
-
-class MortalWorld(World):
-    mortal: Any = None
-
-    @property
-    def database(self) -> Any:
-        return self.mortal or self.billing.runtime.database
-
-
-async def test_whenever_the_process_dies_an_order_is_paid_once_from_all_it_was_set_aside_from(world: World) -> None:
-    mortal = MortalDatabase(world.database.url, service="billing", pool_size=3)
-    dies_at, moments = 0, 99
-    while dies_at < moments:
-        dies_at += 1
-        owner = MortalWorld(world.billing)
-        await owner.add_card()
-        await give(owner, promotional=1500)
-        quote_id, instance_id = await owner.quote(), uuid4()
-        mortal.moments = Moments(dies_at)
-        owner.mortal = mortal
-        await surviving(owner, lambda owner=owner, quote_id=quote_id: owner.confirm(quote_id))
-        await owner.travel(timedelta(minutes=10))
-        await surviving(
-            owner, lambda owner=owner, ids=(quote_id, instance_id): owner.fulfil(ids[0], instance_id=ids[1])
-        )
-        await surviving(owner, lambda owner=owner: owner.travel(timedelta(minutes=10)))
-        moments, owner.mortal = mortal.moments.seen, None
-        await owner.travel(timedelta(hours=2))
-        [invoice] = [each for each in await owner.invoices() if each.kind == "order"]
-        assert (invoice.state, invoice.promotional_minor, invoice.balance_minor) == ("paid", 1500, 0), dies_at
-        assert invoice.card_minor == 1400, dies_at
-        account = await owner.account()
-        assert (account.promotional_minor, account.balance_minor) == (0, 0), dies_at
-    assert dies_at > 10
-    known = await charges(world)
-    assert known == [("captured", 1400, 1400)] * dies_at
-    moves = [move for move in await world.every(OrderMove) if move.trigger == "fulfil"]
-    assert len(moves) == dies_at
-    await world.check_books()
-    await mortal.close()
-
-
-async def surviving(owner: MortalWorld, step: Any) -> None:
-    """Whoever asked for it asks again when the process died."""
-    try:
-        await step()
-    except Died:
-        await step()
