@@ -53,8 +53,14 @@ def test_the_ladder_has_no_way_up_but_by_paying() -> None:
 
 
 def test_a_charge_is_tried_again_after_1_3_5_and_7_days_and_then_no_more() -> None:
-    tries = [next_attempt(START, failures) for failures in range(1, 7)]
+    failed = [START, *(START + after for after in RETRY_AFTER), START + 8 * DAY]
+    tries = [next_attempt(START, failures, now) for failures, now in enumerate(failed, start=1)]
     assert tries == [START + 1 * DAY, START + 3 * DAY, START + 5 * DAY, START + 7 * DAY, None, None]
+
+
+def test_after_an_outage_the_attempts_do_not_follow_one_another_at_once() -> None:
+    late = START + 30 * DAY
+    assert [next_attempt(START, failures, late) for failures in (1, 2, 4, 5)] == [*[late + 1 * DAY] * 3, None]
 
 
 async def test_an_unpaid_bill_goes_down_the_ladder_day_by_day(world: World) -> None:

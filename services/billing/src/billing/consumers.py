@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from billing.errors import QuoteConfirmed
 from billing.operations import accounts, instances, metering, orders
 from billing.queries import metering as queries
 from shared.errors import Kind, ServiceError
@@ -12,6 +14,8 @@ from shared.events.identity import OwnerRegistered
 from shared.events.provisioning import InstanceReturned, InstanceUsageMeasured
 from shared.events.restore import CaptureWanted, PaymentWanted, VoidWanted
 from shared.inbox import Subscription
+
+log = structlog.get_logger(__name__)
 
 REFUSED = frozenset({Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.GONE})
 """Failures of placing an order that asking again would not change."""
@@ -43,6 +47,9 @@ async def place_order(session: AsyncSession, event: PaymentWanted) -> None:
     try:
         async with session.begin_nested():
             await orders.place(session, event.owner_id, event.quote_id, event.payment_method_id, now)
+    except QuoteConfirmed:
+        # Another card has the money, or is being asked for it; what becomes of that is told.
+        log.info("an order is asked for again, with another card", quote_id=str(event.quote_id))
     except ServiceError as error:
         if error.kind not in REFUSED:
             raise

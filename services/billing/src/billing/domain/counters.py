@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from billing.domain.money import round_minor
 from billing.domain.months import second_of
-from billing.domain.prices import Tier, slices, storage_minor, traffic_minor
+from billing.domain.prices import GB, GB_MONTH, Tier, slices, storage_minor, traffic_minor
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -43,8 +44,26 @@ def traffic_bytes(before: Count | None, counts: Iterable[Count]) -> int:
     return total
 
 
-def tiered(used_bytes: int, included_bytes: int, tiers: Sequence[Tier]) -> Fraction:
-    """What traffic above the included costs, exactly, in minor units; tiers count from the first byte used.
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What lies in one tier.
+
+    Args:
+        quantity: In GB for traffic, in GB-months of 730 hours for storage.
+        exact: In minor units.
+    """
+
+    tier: Tier
+    quantity: Fraction
+    exact: Fraction
+
+    @property
+    def amount_minor(self) -> int:
+        return round_minor(self.exact)
+
+
+def traffic_charges(used_bytes: int, included_bytes: int, tiers: Sequence[Tier]) -> list[Charge]:
+    """What traffic above the included costs, by tier; tiers count from the first byte used.
 
     What was already charged counts as included: with ``max(included, charged)`` the rest of a month is what this gives.
 
@@ -52,8 +71,10 @@ def tiered(used_bytes: int, included_bytes: int, tiers: Sequence[Tier]) -> Fract
         ValueError: If an amount of bytes is negative.
     """
     _refuse_negative(used_bytes, included_bytes)
-    parts = slices(tiers, included_bytes, used_bytes)
-    return sum((traffic_minor(size, tiers[index].per_gb_month) for index, size in parts), Fraction(0))
+    return [
+        Charge(tiers[index], Fraction(size, GB), traffic_minor(size, tiers[index].per_gb_month))
+        for index, size in slices(tiers, included_bytes, used_bytes)
+    ]
 
 
 def storage_above(
@@ -83,9 +104,12 @@ def storage_above(
     return held
 
 
-def storage_charge(held: Mapping[int, int], tiers: Sequence[Tier]) -> Fraction:
-    """What byte-seconds by tier cost, exactly, in minor units."""
-    return sum((storage_minor(held[index], tiers[index].per_gb_month) for index in held), Fraction(0))
+def storage_charges(held: Mapping[int, int], tiers: Sequence[Tier]) -> list[Charge]:
+    """What byte-seconds by tier cost."""
+    return [
+        Charge(tiers[index], Fraction(held[index], GB_MONTH), storage_minor(held[index], tiers[index].per_gb_month))
+        for index in sorted(held)
+    ]
 
 
 def _hold(held: dict[int, int], level: int, since: int, until: int, included_bytes: int, tiers: Sequence[Tier]) -> int:

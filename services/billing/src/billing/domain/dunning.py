@@ -6,6 +6,8 @@ from enum import StrEnum
 
 RETRY_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=5), timedelta(days=7))
 """After the first failure; then no more by itself."""
+LEAST_PAUSE = RETRY_AFTER[0]
+"""Between two attempts."""
 
 
 class Standing(StrEnum):
@@ -31,9 +33,14 @@ ON_CREDIT = frozenset({Standing.CURRENT, Standing.REMINDED})
 """Whoever stands so may use more than the allowance, if they have a payment method."""
 
 
-def next_attempt(first_failed_at: datetime, failures: int) -> datetime | None:
-    """When a charge that failed so often (1 or more) is tried again; None after the last."""
-    return first_failed_at + RETRY_AFTER[failures - 1] if failures <= len(RETRY_AFTER) else None
+def next_attempt(first_failed_at: datetime, failures: int, now: datetime) -> datetime | None:
+    """When a charge that failed so often (1 or more), and failed just now, is tried again; None after the last.
+
+    A day from now at least: after an outage the rungs of the ladder do not follow one another in a minute.
+    """
+    if failures > len(RETRY_AFTER):
+        return None
+    return max(first_failed_at + RETRY_AFTER[failures - 1], now + LEAST_PAUSE)
 
 
 def standing_after(failures: int) -> Standing:

@@ -8,6 +8,8 @@ from fractions import Fraction
 
 GB = 2**30
 HOURS_PER_MONTH = 730
+GB_MONTH = GB * HOURS_PER_MONTH * 3600
+"""In byte-seconds."""
 MINOR_PER_UNIT = 100
 # Those with a hundredth as their minor unit; every amount here counts on that.
 CURRENCIES = frozenset({"AUD", "CAD", "CHF", "CNY", "DKK", "EUR", "GBP", "HKD", "NOK", "NZD", "SEK", "SGD", "USD"})

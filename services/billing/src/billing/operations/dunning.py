@@ -20,7 +20,7 @@ async def charge_failed(session: AsyncSession, account: Account, invoice: Invoic
     if invoice.charge_due_at is None and invoice.state == InvoiceState.FINALISED:
         invoice.attempts += 1
         invoice.first_failed_at = invoice.first_failed_at or now
-        invoice.charge_due_at = next_attempt(invoice.first_failed_at, invoice.attempts)
+        invoice.charge_due_at = next_attempt(invoice.first_failed_at, invoice.attempts, now)
     notices.charge_failed(session, invoice, reason, invoice.charge_due_at, now)
     await stand(session, account, f"the charge of invoice {invoice.number} failed", now)
 

@@ -6,18 +6,24 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from billing.domain.counters import Count, storage_above, traffic_bytes
+from billing.domain.counters import (
+    Charge,
+    Count,
+    storage_above,
+    storage_charges,
+    traffic_bytes,
+    traffic_charges,
+)
 from billing.domain.invoices import Line, LineKind
 from billing.domain.meter import Accrual, storage_lines
 from billing.domain.money import round_minor
 from billing.domain.months import seconds
-from billing.domain.prices import GB, HOURS_PER_MONTH, MINOR_PER_UNIT, PriceBook, Tier, Version, slices
+from billing.domain.prices import GB, GB_MONTH, HOURS_PER_MONTH, PriceBook, Version
 from billing.domain.proration import prorated
 from billing.models import Adjustment, Instance, InstanceMonth
 
 MONTH = timedelta(hours=HOURS_PER_MONTH)
-GB_MONTH = "GB-months of 730 h"
-GB_MONTH_BYTE_SECONDS = GB * HOURS_PER_MONTH * 3600
+GB_MONTHS = "GB-months of 730 h"
 
 
 def units(amount_minor: int) -> str:
@@ -36,7 +42,7 @@ def decimal(value: Fraction, places: int = 6) -> str:
 
 
 def gb_months(byte_seconds: int) -> str:
-    return decimal(Fraction(byte_seconds, GB_MONTH_BYTE_SECONDS))
+    return decimal(Fraction(byte_seconds, GB_MONTH))
 
 
 def span(start: datetime, end: datetime) -> str:
@@ -51,7 +57,7 @@ def for_storage(accrual: Accrual, start: datetime, end: datetime, book: PriceBoo
             kind=LineKind.BACKUP_STORAGE,
             description=f"Backup storage above the free allowance, {span(start, end)}",
             quantity=gb_months(each.byte_seconds),
-            unit=GB_MONTH,
+            unit=GB_MONTHS,
             unit_price=format(each.per_gb_month, "f"),
             amount_minor=each.amount_minor,
         )
@@ -96,13 +102,11 @@ def for_counters(
     storage = f"Cloud storage of {instance.name} above {decimal(Fraction(plan.included_storage_bytes, GB))} GB included"
     period = span(paid.started_at, end)
     found = [
-        _counted(LineKind.TRAFFIC, f"{traffic}, {period}", "GB", Fraction(size, GB), region.traffic[tier], instance.id)
-        for tier, size in (slices(region.traffic, included, used) if used > included else ())
-    ]
-    for tier, byte_seconds in sorted(held.items()):
-        quantity = Fraction(byte_seconds, GB_MONTH_BYTE_SECONDS)
-        price = region.cloud_storage[tier]
-        found.append(_counted(LineKind.CLOUD_STORAGE, f"{storage}, {period}", GB_MONTH, quantity, price, instance.id))
+        *(_counted(LineKind.TRAFFIC, f"{traffic}, {period}", "GB", charge, instance.id)
+          for charge in traffic_charges(used, included, region.traffic)),
+        *(_counted(LineKind.CLOUD_STORAGE, f"{storage}, {period}", GB_MONTHS, charge, instance.id)
+          for charge in storage_charges(held, region.cloud_storage)),
+    ]  # fmt: skip
     return [line for line in found if line.amount_minor]
 
 
@@ -112,14 +116,14 @@ def unused(paid: InstanceMonth, end: datetime) -> int:
     return round_minor(prorated(paid.monthly_minor, min(whole, seconds(end, paid.ended_at)), whole))
 
 
-def _counted(kind: LineKind, what: str, unit: str, quantity: Fraction, tier: Tier, instance_id: UUID) -> Line:
+def _counted(kind: LineKind, what: str, unit: str, charge: Charge, instance_id: UUID) -> Line:
     return Line(
         kind=kind,
         description=what,
-        quantity=decimal(quantity),
+        quantity=decimal(charge.quantity),
         unit=unit,
-        unit_price=format(tier.per_gb_month, "f"),
-        amount_minor=round_minor(quantity * Fraction(tier.per_gb_month) * MINOR_PER_UNIT),
+        unit_price=format(charge.tier.per_gb_month, "f"),
+        amount_minor=charge.amount_minor,
         instance_id=instance_id,
     )
 

@@ -11,11 +11,11 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing import signing
+from billing.domain.counters import Charge, traffic_charges
 from billing.domain.invoices import Line, LineKind, allocate, tax_on, totals
 from billing.domain.meter import accrue
-from billing.domain.money import round_minor
 from billing.domain.orders import QUOTE_LIFE
-from billing.domain.prices import GB, MINOR_PER_UNIT, Plan, PriceBook, Region, Tier, Version, slices
+from billing.domain.prices import GB, Plan, PriceBook, Region, Version
 from billing.errors import PlaceUnknown, QuoteNotFound
 from billing.models import Account, Quote
 from billing.operations import accounts, lines, price_books
@@ -135,24 +135,19 @@ def _lines(wanted: Wanted, region: Region, plan: Plan) -> list[Line]:
         unit_price=lines.units(plan.monthly_minor),
         amount_minor=plan.monthly_minor,
     )
-    above = (
-        slices(region.traffic, plan.included_traffic_bytes, wanted.restore_bytes)
-        if wanted.restore_bytes > plan.included_traffic_bytes
-        else []
-    )
-    traffic = [_traffic(region.traffic[tier], size, plan) for tier, size in above]
-    return [line for line in (first, *traffic) if line.amount_minor]
+    above = traffic_charges(wanted.restore_bytes, plan.included_traffic_bytes, region.traffic)
+    return [line for line in (first, *(_traffic(charge, plan) for charge in above)) if line.amount_minor]
 
 
-def _traffic(tier: Tier, size: int, plan: Plan) -> Line:
+def _traffic(charge: Charge, plan: Plan) -> Line:
     included = lines.decimal(Fraction(plan.included_traffic_bytes, GB))
     return Line(
         kind=LineKind.RESTORE_TRAFFIC,
         description=f"Traffic of the restore above the {included} GB included",
-        quantity=lines.decimal(Fraction(size, GB)),
+        quantity=lines.decimal(charge.quantity),
         unit="GB",
-        unit_price=format(tier.per_gb_month, "f"),
-        amount_minor=round_minor(Fraction(size, GB) * Fraction(tier.per_gb_month) * MINOR_PER_UNIT),
+        unit_price=format(charge.tier.per_gb_month, "f"),
+        amount_minor=charge.amount_minor,
     )
 
 
