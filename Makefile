@@ -38,7 +38,7 @@ lint: bootstrap ## ruff and the import contracts
 types: bootstrap ## mypy, strict
 	@$(PYTHON_BIN) -m mypy shared/src services/identity/src services/catalog/src services/billing/src services/restore/src services/agent/src deploy/local/src deploy/images docs tests
 test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog for one)
-	@$(PYTHON_BIN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(if $(SERVICE),tests/$(SERVICE))
+	@$(PYTHON_BIN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
 bench: bootstrap ## measure against the limits of this machine (ONLY="lists gate" for some, KEEP=1 renews docs/benchmarks.md)
