@@ -119,7 +119,7 @@ def test_an_init_that_another_device_wins_is_joined_if_the_password_is_the_same(
     theirs: bytes,
     works: bool,
 ) -> None:
-    other = f"RESTIC_PASSWORD='{theirs.decode()}' {restic_path} init >/dev/null"
+    other = f"RESTIC_PASSWORD='{theirs.decode()}' '{restic_path}' init >/dev/null"
     hinder(monkeypatch, tmp_path, restic_path, "init", other)
 
     if works:
