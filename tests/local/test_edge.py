@@ -278,8 +278,8 @@ async def test_an_upload_reaches_the_store_while_it_is_still_being_sent(edge: Ed
     await writer.drain()
     assert b"200 OK" in await reader.readline()
     assert len(edge.vault.bodies[0]) == 2_000_000
-    writer.close()
-    await writer.wait_closed()
+    # The rest of the answer may still be on its way, over which TLS would stumble at a polite end.
+    writer.transport.abort()
 
 
 async def test_a_store_that_is_away_is_said_in_the_stores_own_words(edge: Edge) -> None:
