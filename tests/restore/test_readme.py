@@ -27,4 +27,4 @@ def test_every_table_and_event_is_named() -> None:
     assert {f"`{name}`" for name in models.Base.metadata.tables} <= set(re.findall(r"`[^`\n]+`", README))
     published = {name for name in REGISTRY if name.startswith("restore.")}
     consumed = {subscription.event.name for subscription in SUBSCRIPTIONS}
-    assert published | consumed == set(re.findall(r"`([a-z]+\.[a-z.]+\.v\d+)`", README))
+    assert published | consumed == set(re.findall(r"`([a-z]+\.[a-z_.]+\.v\d+)`", README))
