@@ -23,16 +23,18 @@ async def charge_due(database: Database, now: datetime, owner_id: UUID | None = 
     The card itself is charged by `payments.work`, outside any transaction.
 
     Returns:
-        How many; fewer than there are when there are many, or others hold their accounts.
+        How many; fewer than there are when there are many, or others hold their accounts. One that another worker has
+        charged between being found and being locked does not count.
     """
-    for done in range(BATCH):
+    charged = 0
+    for _ in range(BATCH):
         async with database.transaction() as session:
             claimed = await queries.claim_charge(session, now, owner_id)
             if claimed is None:
-                return done
+                return charged
             account, invoice_id = claimed
-            await _charge(session, account, await queries.lock(session, invoice_id), now)
-    return BATCH
+            charged += await _charge(session, account, await queries.lock(session, invoice_id), now)
+    return charged
 
 
 async def pay_now(
@@ -58,21 +60,23 @@ async def pay_now(
     return await _ask(session, account, invoice, method, amount, now)
 
 
-async def _charge(session: AsyncSession, account: Account, invoice: Invoice, now: datetime) -> None:
+async def _charge(session: AsyncSession, account: Account, invoice: Invoice, now: datetime) -> bool:
+    """Charge an invoice that was found due; False when it is not any more."""
     # Between being found and being locked it may have been paid, or a card may have been asked.
     if invoice.charge_due_at is None or invoice.charge_due_at > now:
-        return
+        return False
     if await queries.has_payment_under_way(session, invoice.id):
-        return
+        return False
     invoice.charge_due_at = None
     amount = await settling.pay_from_balances(session, account, invoice, now)
     if amount == 0:
-        return
+        return True
     method = await method_queries.find_live(session, account.owner_id, None)
     if method is None:
         await dunning.charge_failed(session, account, invoice, NO_METHOD, now)
     else:
         await _ask(session, account, invoice, method, amount, now)
+    return True
 
 
 async def _ask(
