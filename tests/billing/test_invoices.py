@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from billing.domain.invoices import (
     TERMINAL,
     Allocation,
-    IllegalTransition,
     InvoiceKind,
     InvoiceState,
     InvoiceTrigger,
     LineKind,
 )
+from billing.domain.transitions import IllegalTransition
 from billing.models import Invoice, InvoiceMove, Payment, PriceBookDocument
 from billing.operations import accounts, invoices
 from billing.queries import invoices as queries

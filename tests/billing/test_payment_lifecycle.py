@@ -9,7 +9,6 @@ from billing.domain.payments import (
     TERMINAL,
     TRANSITIONS,
     FailureCode,
-    IllegalTransition,
     PaymentState,
     PaymentTrigger,
     RefundState,
@@ -17,6 +16,7 @@ from billing.domain.payments import (
     next_refund_state,
     next_state,
 )
+from billing.domain.transitions import IllegalTransition
 
 WANTED = frozenset({PaymentTrigger.CAPTURE, PaymentTrigger.VOID})
 

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.adapters import Adapters
 from billing.adapters.sandbox_models import SandboxCharge
-from billing.domain.payments import TERMINAL, TRANSITIONS, IllegalTransition, PaymentState
+from billing.domain.payments import TERMINAL, TRANSITIONS, PaymentState
+from billing.domain.transitions import IllegalTransition
 from billing.models import Account, Invoice, Order, Payment, PaymentMethod
 from billing.operations import accounts, collect, credit_notes, invoices, orders, outcomes, payments, quotes, refunds
 from billing.operations.charging import PATIENCE

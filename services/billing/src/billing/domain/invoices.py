@@ -9,6 +9,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from billing.domain.money import round_minor
+from billing.domain.transitions import follow
 
 LEAST_CHARGE_MINOR = 100
 """Less is not charged to a card: it is carried to the next bill."""
@@ -53,25 +54,13 @@ TERMINAL = frozenset(InvoiceState) - {source for source, _ in TRANSITIONS}
 OWED = frozenset({InvoiceState.FINALISED, InvoiceState.UNCOLLECTIBLE})
 
 
-class IllegalTransition(Exception):
-    """The table has no such move."""
-
-    def __init__(self, state: InvoiceState, trigger: InvoiceTrigger) -> None:
-        super().__init__(f"an invoice that is {state} does not {trigger}")
-        self.state = state
-        self.trigger = trigger
-
-
 def next_state(state: InvoiceState, trigger: InvoiceTrigger) -> InvoiceState:
     """The state a trigger leads to.
 
     Raises:
         IllegalTransition: If the table has no such move.
     """
-    try:
-        return TRANSITIONS[state, trigger]
-    except KeyError:
-        raise IllegalTransition(state, trigger) from None
+    return follow(TRANSITIONS, "an invoice", state, trigger)
 
 
 class LineKind(StrEnum):

@@ -4,6 +4,8 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from billing.domain.transitions import follow
+
 
 class OrderState(StrEnum):
     PLACED = "placed"
@@ -46,22 +48,10 @@ HOLD_LIFE = timedelta(hours=24)
 QUOTE_LIFE = timedelta(hours=24)
 
 
-class IllegalTransition(Exception):
-    """The table has no such move."""
-
-    def __init__(self, state: OrderState, trigger: OrderTrigger) -> None:
-        super().__init__(f"an order that is {state} does not {trigger}")
-        self.state = state
-        self.trigger = trigger
-
-
 def next_state(state: OrderState, trigger: OrderTrigger) -> OrderState:
     """The state a trigger leads to.
 
     Raises:
         IllegalTransition: If the table has no such move.
     """
-    try:
-        return TRANSITIONS[state, trigger]
-    except KeyError:
-        raise IllegalTransition(state, trigger) from None
+    return follow(TRANSITIONS, "an order", state, trigger)

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from types import MappingProxyType
 
+from billing.domain.transitions import follow
+
 
 class PaymentState(StrEnum):
     AUTHORISING = "authorising"
@@ -120,26 +122,13 @@ REASONS = MappingProxyType(
 """What an owner is told for each code, and what to do next."""
 
 
-class IllegalTransition(Exception):
-    """The table has no such move."""
-
-    def __init__(self, state: PaymentState | RefundState, trigger: PaymentTrigger | RefundTrigger) -> None:
-        thing = "refund" if isinstance(state, RefundState) else "payment"
-        super().__init__(f"a {thing} that is {state} does not {trigger}")
-        self.state = state
-        self.trigger = trigger
-
-
 def next_state(state: PaymentState, trigger: PaymentTrigger) -> PaymentState:
     """The state a trigger leads to.
 
     Raises:
         IllegalTransition: If the table has no such move.
     """
-    try:
-        return TRANSITIONS[state, trigger]
-    except KeyError:
-        raise IllegalTransition(state, trigger) from None
+    return follow(TRANSITIONS, "a payment", state, trigger)
 
 
 def next_refund_state(state: RefundState, trigger: RefundTrigger) -> RefundState:
@@ -148,7 +137,4 @@ def next_refund_state(state: RefundState, trigger: RefundTrigger) -> RefundState
     Raises:
         IllegalTransition: If the table has no such move.
     """
-    try:
-        return REFUND_TRANSITIONS[state, trigger]
-    except KeyError:
-        raise IllegalTransition(state, trigger) from None
+    return follow(REFUND_TRANSITIONS, "a refund", state, trigger)

@@ -12,8 +12,9 @@ from billing.domain import ledger as movements
 from billing.domain.invoices import LEAST_CHARGE_MINOR, Allocation, InvoiceKind, Line, LineKind, allocate, tax_on
 from billing.domain.money import round_minor
 from billing.domain.months import month, seconds
-from billing.domain.orders import HOLD_LIFE, IllegalTransition, OrderState, OrderTrigger, next_state
+from billing.domain.orders import HOLD_LIFE, OrderState, OrderTrigger, next_state
 from billing.domain.proration import prorated
+from billing.domain.transitions import IllegalTransition
 from billing.errors import (
     OrderFinal,
     OrderNotFound,

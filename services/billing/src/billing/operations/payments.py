@@ -15,11 +15,11 @@ from billing.adapters import Adapters
 from billing.domain.payments import (
     REASONS,
     FailureCode,
-    IllegalTransition,
     PaymentState,
     PaymentTrigger,
     next_state,
 )
+from billing.domain.transitions import IllegalTransition
 from billing.metrics import PAYMENTS_UNKNOWN
 from billing.models import Account, Order, Payment, PaymentMethod, PaymentMove
 from billing.operations import accounts, charging
@@ -216,7 +216,7 @@ async def _move(session: AsyncSession, payment: Payment, trigger: PaymentTrigger
         .execution_options(synchronize_session=False)
     )
     if moved is None:
-        raise IllegalTransition(source, trigger)
+        raise IllegalTransition("a payment", source, trigger)
     session.add(PaymentMove(payment_id=payment.id, source=source, trigger=trigger, target=target, moved_at=now))
     await session.refresh(payment)
 
