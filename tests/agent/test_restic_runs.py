@@ -68,6 +68,11 @@ repository.backup(Path(sys.argv[3]), on_progress=lambda progress: print(progress
 """
 
 
+def as_in_the_foreground() -> None:
+    """A shell that runs something in the background lets it, and all it starts, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT])
 def test_an_interrupted_backup_takes_its_lock_back_and_can_go_on(
     ready: Repository, tmp_path: Path, signal_number: int
@@ -77,7 +82,9 @@ def test_an_interrupted_backup_takes_its_lock_back_and_can_go_on(
     for number in range(12):
         (source / str(number)).write_bytes(os.urandom(40_000_000))
     command = [sys.executable, "-c", RUN, ready.url, str(ready.cache), str(source)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_the_foreground
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.strip().isdigit() and int(line) > 60_000_000:
