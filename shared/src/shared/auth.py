@@ -37,6 +37,8 @@ class Scope(StrEnum):
     BACKUPS_UNLOCK = "backups:unlock"
     RESTORES_READ = "restores:read"
     RESTORES_WRITE = "restores:write"
+    INSTANCES_READ = "instances:read"
+    INSTANCES_WRITE = "instances:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
 

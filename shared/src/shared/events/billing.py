@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.base import Event
 
@@ -121,3 +121,28 @@ class InvoiceFinalised(Event):
     total_minor: int = Minor
     currency: str = Currency
     finalised_at: datetime
+
+
+class PlanPrice(BaseModel):
+    """What one plan of instances costs, and what its month includes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    provider: str
+    region: str
+    plan: str
+    monthly_minor: int = Minor
+    included_traffic_bytes: int = Field(ge=0)
+    included_storage_bytes: int = Field(ge=0)
+
+
+class PricesChanged(Event):
+    """Another version of the price book is in force; what is not in ``plans`` is not sold any more."""
+
+    name: ClassVar[str] = "billing.prices.changed.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("provisioning",)
+
+    price_version: str
+    effective_from: datetime
+    currency: str = Currency
+    plans: list[PlanPrice]

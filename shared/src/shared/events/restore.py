@@ -91,3 +91,30 @@ class VoidWanted(Event):
     owner_id: UUID
     restore_id: UUID
     quote_id: UUID
+
+
+class InstanceWanted(Event):
+    """A machine is to be had for an owner, and is paid for or held: ours or somebody else's provisioner makes it."""
+
+    name: ClassVar[str] = "restore.instance_wanted.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("provisioning",)
+
+    owner_id: UUID
+    restore_id: UUID | None = Field(None, description="What is to be restored on it; null for a new, empty Terminus.")
+    instance_id: UUID = Field(description="Chosen by who wants it: one id, one machine, however often this comes.")
+    instance_name: str = Field(description="An Olares name, such as alice@olares.com; unique among the owner's.")
+    provider: str
+    region: str
+    plan: str
+
+
+class InstanceUnwanted(Event):
+    """The machine is to go, whatever has become of it; the answer is `provisioning.instance.returned` or `failed`."""
+
+    name: ClassVar[str] = "restore.instance_unwanted.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("provisioning",)
+
+    owner_id: UUID
+    restore_id: UUID | None = None
+    instance_id: UUID
+    reason: str = Field(description="A sentence for the owner.")

@@ -1,0 +1,5 @@
+"""``python -m provisioning api | worker | all | migrate``."""
+
+from provisioning.app import service
+
+service.main()
