@@ -5,7 +5,7 @@ SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run stop status invite dead-letters prices credit migrate check lint types test test-unit bench docs fmt lock clean destroy
+.PHONY: help bootstrap demo run stop status invite dead-letters prices credit stuck redrive orphans migrate check lint types test test-unit bench docs fmt lock clean destroy
 
 help:
 	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ prices: ## load a price book into the running system (FILE=prices.yaml); its pro
 	@$(LOCAL) prices "$(FILE)"
 credit: ## give an owner promotional balance (OWNER=their id AMOUNT="5.00 USD" REASON="…")
 	@$(LOCAL) credit "$(OWNER)" "$(AMOUNT)" "$(REASON)"
+stuck: ## instances that wait for an operator, because nobody else can tell what became of their machine
+	@$(LOCAL) stuck
+redrive: ## let such an instance go on (INSTANCE=its id VERDICT=look_again, or no_machine once you have looked)
+	@$(LOCAL) redrive "$(INSTANCE)" "$(VERDICT)"
+orphans: ## machines of ours without an instance (KEEP=provider/reference keeps one, RETURN=… returns it now)
+	@$(LOCAL) orphans $(if $(KEEP),--keep "$(KEEP)") $(if $(RETURN),--return "$(RETURN)")
 
 ##@ Check
 check: lint types test ## everything CI runs, in its order

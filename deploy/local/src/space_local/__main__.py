@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from space_local import billing_tools, operator_tools
+from space_local import billing_tools, operator_tools, provisioning_tools
 from space_local.errors import LocalError
+from space_local.machines import end_machines
 from space_local.options import Options
 from space_local.process import end_leftovers
 from space_local.system import System, running_pid
@@ -60,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     credit.add_argument("owner_id")
     credit.add_argument("amount", help="in units of the currency: 5.00, or 5.00 EUR")
     credit.add_argument("reason")
+    add("stuck", _stuck, "list the instances that wait for an operator")
+    redrive = add("redrive", _redrive, "let provisioning go on with such an instance")
+    redrive.add_argument("instance_id")
+    redrive.add_argument("verdict", help=" or ".join(provisioning_tools.VERDICTS))
+    orphans = add("orphans", _orphans, "list machines of ours that no instance is known for")
+    orphans.add_argument("--keep", metavar="PROVIDER/REFERENCE", help="never return this one")
+    orphans.add_argument("--return", metavar="PROVIDER/REFERENCE", dest="give_back", help="return this one now")
     migrate = add("migrate", _migrate, "write a new revision of a service's database from its models")
     migrate.add_argument("service")
     migrate.add_argument("message")
@@ -103,10 +111,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _stop(_: argparse.Namespace) -> int:
-    home = Options.from_environment().home
+    options = Options.from_environment()
+    home = options.home
     pid = running_pid(home)
     if pid is None:
-        left = end_leftovers(home)
+        left = [*end_leftovers(home), *(f"instance {name}" for name in end_machines(System(options).instances_folder))]
         print(f"Ended what a killed run had left: {', '.join(left)}." if left else "The system is not running.")
         return 0
     os.kill(pid, signal.SIGTERM)
@@ -160,7 +169,11 @@ def _confirm(system: System) -> None:
     """Raises LocalError unless a person types what is asked for."""
     files = [file for file in system.store_folder.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
-    print(f"{system.state} holds {len(files)} objects of backups, {size / 2**20:.1f} MB. They cannot be had back.")
+    instances = len(list(system.instances_folder.glob("*/")))
+    print(
+        f"{system.state} holds {len(files)} objects of backups, {size / 2**20:.1f} MB, and {instances} local instances."
+        " They cannot be had back."
+    )
     if not sys.stdin.isatty() or input("Type «delete» to delete everything: ").strip() != "delete":
         raise LocalError("Nothing was deleted.")
 
@@ -180,6 +193,19 @@ def _prices(arguments: argparse.Namespace) -> int:
 def _credit(arguments: argparse.Namespace) -> int:
     options = Options.from_environment()
     return _tool(billing_tools.give_credit(options, arguments.owner_id, arguments.amount, arguments.reason))
+
+
+def _stuck(_: argparse.Namespace) -> int:
+    return _tool(provisioning_tools.list_stuck(Options.from_environment()))
+
+
+def _redrive(arguments: argparse.Namespace) -> int:
+    return _tool(provisioning_tools.redrive(Options.from_environment(), arguments.instance_id, arguments.verdict))
+
+
+def _orphans(arguments: argparse.Namespace) -> int:
+    options = Options.from_environment()
+    return _tool(provisioning_tools.orphans(options, keep=arguments.keep, give_back=arguments.give_back))
 
 
 def _migrate(arguments: argparse.Namespace) -> int:

@@ -1,9 +1,12 @@
 """Which services there are, what each is told, and who may call it inside. A new service is one line here."""
 
+import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 
 class Surroundings(Protocol):
@@ -14,6 +17,12 @@ class Surroundings(Protocol):
 
     @property
     def origin(self) -> str: ...
+
+    @property
+    def installation(self) -> UUID: ...
+
+    @property
+    def instances_folder(self) -> Path: ...
 
     @property
     def store_endpoint(self) -> str: ...
@@ -64,6 +73,18 @@ def _billing(around: Surroundings) -> dict[str, str]:
     if not around.origin.startswith("http://"):
         # The sandbox would not trust the private CA, and a machine may not reach itself by the name others know it by.
         told["WEBHOOK_URL"] = f"{around.api_url('billing')}/api/v1/payments/webhooks/sandbox"
+    return told
+
+
+def _provisioning(around: Surroundings) -> dict[str, str]:
+    told = {
+        "INSTALLATION": str(around.installation),
+        "ENROLMENT_KEY": around.secret("provisioning_enrolment_key"),
+        "LOCAL_ROOT": str(around.instances_folder),
+        "LOCAL_COMMAND": json.dumps([sys.executable, "-m", "agent", "agent", "run"]),
+    }
+    if around.origin.startswith("https://"):
+        told["CA_FILE"] = str(around.state / "tls" / "ca.pem")
     return told
 
 

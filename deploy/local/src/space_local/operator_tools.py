@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 
@@ -83,6 +84,8 @@ class _Nowhere:
     """Surroundings for a step that only needs a database."""
 
     state = Path("/nonexistent")
+    instances_folder = state / "instances"
+    installation = UUID(int=0)
     origin = "http://127.0.0.1"
     store_endpoint = "https://127.0.0.1"
     vault_url = "http://127.0.0.1"

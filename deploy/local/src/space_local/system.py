@@ -12,12 +12,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 import httpx
 
 from space_local import certificates
 from space_local.caddy import Caddy
 from space_local.errors import AlreadyRunning, LocalError, ServerFailed
+from space_local.machines import end_machines, ensure_installation
 from space_local.members import MEMBERS, Member
 from space_local.options import PROJECT, Options
 from space_local.ports import Ports, require_free
@@ -77,6 +79,14 @@ class System:
         return self.state / "store"
 
     @property
+    def instances_folder(self) -> Path:
+        return self.state / "instances"
+
+    @property
+    def installation(self) -> UUID:
+        return ensure_installation(self.state / "installation")
+
+    @property
     def vault_url(self) -> str:
         return f"http://127.0.0.1:{self._port('vault')}"
 
@@ -109,7 +119,10 @@ class System:
             raise
 
     async def stop(self) -> None:
-        """Stop everything, the edge first, the servers that keep data last."""
+        """Stop everything, the edge first, the servers that keep data last.
+
+        Machines of local instances end after the services, which would start them again.
+        """
         self.origin_file.unlink(missing_ok=True)
         last = [self.servers[name] for name in ("postgres", "rabbitmq") if name in self.servers]
         services = [server for server in self.servers.values() if isinstance(server, ServiceProcess)]
@@ -117,12 +130,11 @@ class System:
             if name in self.servers:
                 await self.servers[name].stop()
         await asyncio.gather(*(server.stop() for server in services))
-        await asyncio.gather(*(server.stop() for server in last))
-        self.servers.clear()
-        if self._lock is not None:
-            (self.state / "run" / "system").unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
+        try:
+            await asyncio.to_thread(end_machines, self.instances_folder)
+        finally:
+            await asyncio.gather(*(server.stop() for server in last))
+            self._let_go()
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Until told to stop, start again what ended by itself; give up on what keeps ending."""
@@ -143,6 +155,7 @@ class System:
 
     def destroy(self) -> None:
         """Delete everything this system keeps."""
+        end_machines(self.instances_folder)
         Postgres(self.state).destroy()
         shutil.rmtree(self.state, ignore_errors=True)
 
@@ -174,6 +187,13 @@ class System:
     def _port(self, name: str) -> int:
         return self._ports[name]
 
+    def _let_go(self) -> None:
+        self.servers.clear()
+        if self._lock is not None:
+            (self.state / "run" / "system").unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
     def _open_state(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state.chmod(0o700)
@@ -197,7 +217,8 @@ class System:
         self._ports = self._pick_ports()
         certificates.ensure(self.state / "tls", options.host)
         ensure_signing_keys(self.state / "identity-keys.json")
-        self.store_folder.mkdir(exist_ok=True, mode=0o700)
+        for folder in (self.store_folder, self.instances_folder):
+            folder.mkdir(exist_ok=True, mode=0o700)
         self.postgres = Postgres(self.state, self._port("postgres"), self.secret("postgres"), fast=options.fast)
         self.rabbitmq = RabbitMQ(self.state, self._port("rabbitmq"), self.secret("rabbitmq"))
         self.servers |= {"postgres": self.postgres, "rabbitmq": self.rabbitmq}
@@ -218,7 +239,22 @@ class System:
         await self.servers["vault"].start()
         await self.servers["caddy"].start()
         await self.until_ready()
+        await self._try_own_name()
         self.origin_file.write_text(self.origin + "\n")
+
+    async def _try_own_name(self) -> None:
+        """Agents of local instances call the origin by the name that others know this machine by."""
+        if self.options.loopback:
+            return
+        verify = ssl.create_default_context(cafile=str(self.ca_file))
+        try:
+            async with httpx.AsyncClient(verify=verify, timeout=3) as client:
+                (await client.get(f"{self.origin}/healthz")).raise_for_status()
+        except httpx.HTTPError as error:
+            self._say(
+                f"This machine does not reach itself at {self.origin} ({str(error) or type(error).__name__}), so local "
+                "instances cannot report. Let the name lead here, for example by a line in /etc/hosts."
+            )
 
     async def _start_databases(self) -> None:
         await self.postgres.start()

@@ -1,0 +1,75 @@
+"""What an operator asks of provisioning: instances that wait for a person, and machines that nobody ordered."""
+
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+
+from space_local.billing_tools import refusal
+from space_local.errors import LocalError
+from space_local.operator_tools import internal
+from space_local.options import Options
+
+VERDICTS = ("look_again", "no_machine")
+REDRIVE = (
+    "make redrive INSTANCE=<its id> VERDICT=look_again, or VERDICT=no_machine once you have seen that there is none"
+)
+
+
+async def list_stuck(options: Options) -> None:
+    """Instances of which provisioning cannot find out by itself what has become of their machine."""
+    async with internal(options, "provisioning") as client:
+        found = _items(await client.get("/internal/instances/stuck"))
+    print(f"{len(found)} wait for an operator")
+    for item in found:
+        print(
+            f"  {item['instance_id']} {item['name']} is {item['status']} at {item['provider']} {item['region']}, "
+            f"since {item['stuck_at']}: {item['reason'] or 'nothing is known'}"
+        )
+    if found:
+        print(f"Look for a machine with the instance's id in its tags; then {REDRIVE}.")
+
+
+async def redrive(options: Options, instance_id: str, verdict: str) -> None:
+    """Let provisioning go on with an instance, by what a person has seen at the provider."""
+    try:
+        instance = UUID(instance_id)
+    except ValueError:
+        raise LocalError(f"{instance_id!r} is not the id of an instance (`make stuck` lists them): {REDRIVE}") from None
+    if verdict not in VERDICTS:
+        raise LocalError(f"{verdict!r} is not a verdict: {REDRIVE}")
+    async with internal(options, "provisioning") as client:
+        answer = await client.post(f"/internal/instances/{instance}/redrive", json={"verdict": verdict})
+    if not answer.is_success:
+        raise LocalError(refusal(answer))
+    print(f"{instance} goes on: {verdict.replace('_', ' ')}")
+
+
+async def orphans(options: Options, *, keep: str | None, give_back: str | None) -> None:
+    """List the machines of ours that no instance is known for, or decide about one, named PROVIDER/REFERENCE."""
+    async with internal(options, "provisioning") as client:
+        for named, decision in ((keep, "keep"), (give_back, "return")):
+            if named is None:
+                continue
+            provider, slash, reference = named.partition("/")
+            if not (provider and slash and reference):
+                raise LocalError(f"{named!r} is not PROVIDER/REFERENCE, as `make orphans` lists them.")
+            answer = await client.post(f"/internal/orphans/{provider}/{quote(reference, safe='')}/{decision}")
+            if not answer.is_success:
+                raise LocalError(refusal(answer))
+        found = _items(await client.get("/internal/orphans"))
+    print(f"{len(found)} machines without an instance")
+    for item in found:
+        due = f", to be returned at {item['due_at']}" if item["due_at"] else ""
+        print(
+            f"  {item['provider']}/{item['reference']} in {item['region']}, tagged {item['instance_id']}: "
+            f"{item['state']}, found {item['found_at']}{due}"
+        )
+
+
+def _items(answer: httpx.Response) -> list[dict[str, Any]]:
+    if not answer.is_success:
+        raise LocalError(refusal(answer))
+    listed: list[dict[str, Any]] = answer.json()
+    return listed
