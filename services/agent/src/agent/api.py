@@ -1,8 +1,10 @@
 """The HTTP client: one origin, problem+json turned into errors, time-outs, bounded repeats."""
 
+import json
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 from uuid import uuid4
@@ -18,6 +20,9 @@ ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
 PAGE_SIZE = 100
+EVENT_STREAM = "text/event-stream"
+# A stream is broken when nothing came for so long; the services send something every 15 seconds.
+STREAM_TIMEOUT = httpx.Timeout(10.0, read=45.0)
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
@@ -36,6 +41,11 @@ _HINTS = {
     "invoice_not_found": "`space invoices` lists them.",
     "amount_too_small": "The least that a card is charged is 1.00.",
     "invoice_not_payable": "`space invoice NUMBER` shows its state and its payments.",
+    "instance_not_found": "`space instances --all` lists them.",
+    "instance_busy": "`space instance show NAME` shows its status and what can be done with it.",
+    "instance_over": "`space instances` lists those that live.",
+    "offer_unknown": "`space offers` lists what there is.",
+    "too_many_streams": "Stop another `space instance log --follow`, or leave out --follow.",
     "provider_unavailable": "It is not known whether this was done: see `space balance` and `space invoices` first.",
 }
 
@@ -100,7 +110,7 @@ class Client:
         response = self._call("GET", path, attempts=ATTEMPTS)
         if not response.is_success:
             _read(response)
-        if response.headers.get("Content-Type", "").partition(";")[0].strip() != media_type:
+        if _media_type(response) != media_type:
             raise _not_space()
         return response.content
 
@@ -126,6 +136,41 @@ class Client:
 
     def delete(self, path: str, *, attempts: int = ATTEMPTS) -> JsonObject:
         return _read(self._call("DELETE", path, attempts=attempts))
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
+        """What arrives of a stream of server-sent events, piece by piece; not repeated when it breaks.
+
+        Raises:
+            Unreachable: Also in the middle of it.
+        """
+        if self._tokens is None:
+            raise NotSignedIn
+        token = self._tokens.current()
+        try:
+            response = self._open_stream(path, headers, token)
+            if response.status_code == 401:
+                response.close()
+                response = self._open_stream(path, headers, self._tokens.renewed(token))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        try:
+            if not response.is_success:
+                response.read()
+                _read(response)
+            if _media_type(response) != EVENT_STREAM:
+                raise _not_space()
+            yield response.iter_bytes()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        finally:
+            response.close()
+
+    def _open_stream(self, path: str, headers: Mapping[str, str], token: str) -> httpx.Response:
+        shown = {**headers, "Accept": EVENT_STREAM, "Authorization": f"Bearer {token}"}
+        return self._http.send(
+            self._http.build_request("GET", path, headers=shown, timeout=STREAM_TIMEOUT), stream=True
+        )
 
     def _call(
         self,
@@ -204,6 +249,21 @@ def parse(answer_type: type[AnswerT], answer: object) -> AnswerT:
         raise _not_space() from error
 
 
+def parse_text(text: str) -> JsonObject:
+    """A document that came as text, as the events of a stream do.
+
+    Raises:
+        SpaceError: `answer_invalid`.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise _not_space()
+    return document
+
+
 def _read(response: httpx.Response) -> JsonObject:
     if response.is_success:
         if not response.content:
@@ -254,6 +314,10 @@ def _json_object(response: httpx.Response) -> JsonObject | None:
 
 def _not_space() -> SpaceError:
     return SpaceError("answer_invalid", "This address does not answer like Space.", hint="Check --origin.")
+
+
+def _media_type(response: httpx.Response) -> str:
+    return str(response.headers.get("Content-Type", "")).partition(";")[0].strip()
 
 
 def _is_about_certificate(error: BaseException) -> bool:

@@ -10,11 +10,14 @@ import typer
 
 from agent.commands import (
     account,
+    agent,
     backup,
     backups,
     balance,
     devices,
+    instances,
     invoices,
+    offers,
     payment_methods,
     prices,
     quota,
@@ -23,7 +26,7 @@ from agent.commands import (
     tokens,
     usage,
 )
-from agent.errors import ExitCode, SpaceError, UsageError
+from agent.errors import ExitCode, Interrupted, SpaceError, UsageError
 from agent.output import Output
 
 _HELP = """Back up to Space, list what is there, restore it; see what it costs, and pay.
@@ -65,6 +68,10 @@ app.command("invoice")(invoices.invoice)
 app.command("pay")(invoices.pay)
 app.command("balance")(balance.balance)
 app.add_typer(payment_methods.app, name="payment-method")
+app.add_typer(agent.app, name="agent")
+app.command("offers")(offers.offers)
+app.command("instances")(instances.instances)
+app.add_typer(instances.app, name="instance")
 
 
 def _print_version(wanted: bool) -> None:
@@ -104,6 +111,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except _Terminated:
         sys.exit(ExitCode.TERMINATED)
+    except Interrupted as ending:
+        out.say(ending.words)
+        raise
     except SystemExit as ending:
         if ending.code == ExitCode.INTERRUPTED:
             out.say("Interrupted. Run the same command again to go on.")

@@ -31,6 +31,14 @@ class SpaceError(Exception):
         self.hint = hint
 
 
+class Interrupted(SystemExit):
+    """Ctrl-C where running the command again is not how to go on; `words` say what is."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(ExitCode.INTERRUPTED)
+        self.words = words
+
+
 class UsageError(SpaceError):
     exit_code = ExitCode.USAGE
 

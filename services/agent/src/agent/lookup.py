@@ -1,4 +1,4 @@
-"""Finding what an owner names: a backup task, a snapshot, a Terminus."""
+"""Finding what an owner names: a backup task, a snapshot, a Terminus, an instance."""
 
 from string import hexdigits
 from uuid import UUID
@@ -7,10 +7,13 @@ from agent import api
 from agent.api import Client
 from agent.config import JsonObject
 from agent.errors import ExitCode, NotFound, ServerRefused, SpaceError, UsageError
+from agent.instance_words import OVER, status_text
+from agent.output import time_text
 from agent.wire import Backup, Snapshot, Terminus
 
 MIN_ID_DIGITS = 6
 LATEST = "latest"
+SHOWN_CANDIDATES = 5
 
 
 def backup(client: Client, name_or_id: str) -> JsonObject:
@@ -83,6 +86,28 @@ def snapshot(client: Client, backup_id: UUID, wanted: str) -> Snapshot:
     return found[0]
 
 
+def instance(client: Client, name_or_id: str) -> JsonObject:
+    """The live instance of this name, the one with this id or an id that begins like this, or the only one that had it.
+
+    Raises:
+        NotFound: There is none.
+        SpaceError: `instance_ambiguous`: several ids begin so, or several that are over had this name.
+    """
+    if _is_uuid(name_or_id):
+        return client.get(f"/instances/{name_or_id.lower()}")
+    named = [item for item in client.items("/instances", {"name": name_or_id.lower()}) if _has_name(item, name_or_id)]
+    found = [item for item in named if item.get("status") not in OVER] or named
+    if not found and _is_beginning(name_or_id):
+        found = [item for item in client.items("/instances") if _begins(item.get("instance_id"), name_or_id)]
+    if not found:
+        raise NotFound(
+            "instance_not_found", f"There is no instance {name_or_id}.", hint="`space instances --all` lists them."
+        )
+    if len(found) > 1:
+        raise _which_instance(name_or_id, found, was_name=bool(named))
+    return found[0]
+
+
 def whole_id(client: Client, path: str, field: str, beginning: str) -> str:
     """The id in a list that begins like this.
 
@@ -103,6 +128,22 @@ def whole_id(client: Client, path: str, field: str, beginning: str) -> str:
     if len(found) > 1:
         raise _ambiguous(beginning)
     return found[0]
+
+
+def _has_name(item: JsonObject, name: str) -> bool:
+    return str(item.get("name")).lower() == name.lower()
+
+
+def _which_instance(wanted: str, found: list[JsonObject], *, was_name: bool) -> SpaceError:
+    told = f"No live instance is called {wanted}; {len(found)} that are over were."
+    message = told if was_name else f"{len(found)} ids begin with {wanted}."
+    shown = [
+        f"{item.get('instance_id')}  {item.get('name')}, {status_text(str(item.get('status')))}"
+        f", since {time_text(item.get('updated_at'))}"
+        for item in found[:SHOWN_CANDIDATES]
+    ]
+    more = [] if len(found) <= SHOWN_CANDIDATES else ["`space instances --all` lists all of them."]
+    return SpaceError("instance_ambiguous", message, hint="\n".join(["Name one by its id:", *shown, *more]))
 
 
 def _is_named(candidate: Snapshot, wanted: str) -> bool:

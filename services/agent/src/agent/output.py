@@ -79,6 +79,14 @@ class Output:
             self.fields(item)
             self._out.print()
 
+    def line(self, document: object, words: str) -> None:
+        """One of many results that come one by one: with --json a line for each."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(_strict(document)) + "\n")
+        else:
+            self.words(words)
+        sys.stdout.flush()
+
     def fields(self, fields: Mapping[str, str]) -> None:
         """One item, a line for each field; not with --json."""
         longest = max(map(len, fields))
@@ -119,6 +127,32 @@ class Output:
         else:
             yield lambda progress: None
 
+    @contextmanager
+    def waiting(self, label: str) -> Iterator[Callable[[str], None]]:
+        """What to call with how it stands: one line on a terminal, else a line for each change, as JSON with --json."""
+        if self._err.is_terminal and not self.as_json:
+            with self._err.status(Text(readable(label))) as shown:
+                began = time.monotonic()
+                yield lambda state: shown.update(Text(readable(f"{label}: {state}, {time.monotonic() - began:.0f} s")))
+        else:
+            yield self._changes(label)
+
+    def _changes(self, label: str) -> Callable[[str], None]:
+        last = ""
+
+        def write(state: str) -> None:
+            nonlocal last
+            if state == last:
+                return
+            last = state
+            if self.as_json:
+                sys.stderr.write(json.dumps({"progress": label, "state": state}) + "\n")
+                sys.stderr.flush()
+            else:
+                self.say(f"{label}: {state}")
+
+        return write
+
 
 def readable(text: str) -> str:
     """Text that is safe in a terminal: control characters and undecodable bytes are written as escapes."""
@@ -151,6 +185,15 @@ def files_text(count: int) -> str:
 
 def time_text(moment: object) -> str:
     """A time of the service in this machine's zone, to the minute; a dash when there is none."""
+    return _local_text(moment, "%Y-%m-%d %H:%M")
+
+
+def second_text(moment: object) -> str:
+    """The same to the second, for what happens fast."""
+    return _local_text(moment, "%Y-%m-%d %H:%M:%S")
+
+
+def _local_text(moment: object, form: str) -> str:
     if not isinstance(moment, str):
         return "-"
     try:
@@ -158,7 +201,7 @@ def time_text(moment: object) -> str:
     except ValueError:
         return moment
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return aware.astimezone().strftime("%Y-%m-%d %H:%M")
+    return aware.astimezone().strftime(form)
 
 
 def _table(columns: Sequence[str], listed: Sequence[Mapping[str, str]]) -> Table:
