@@ -15,6 +15,7 @@ from billing.operations import (
     price_books,
     quota,
     refunds,
+    told_prices,
 )
 from billing.settings import Settings
 from shared.service import Job, Runtime
@@ -32,6 +33,12 @@ async def load_price_book(runtime: BillingRuntime, now: datetime) -> int:
     async with runtime.database.transaction() as session:
         await price_books.load_from_settings(session, document, file.name, now)
     return 0
+
+
+async def tell_prices(runtime: BillingRuntime, now: datetime) -> int:
+    """What instances cost, whenever another version of the price book is in force."""
+    async with runtime.database.transaction() as session:
+        return int(await told_prices.tell(session, now))
 
 
 async def work_payments(runtime: BillingRuntime, now: datetime) -> int:
@@ -86,6 +93,7 @@ async def measure_books(runtime: BillingRuntime, now: datetime) -> int:
 
 JOBS = (
     Job("load_price_book", load_price_book, timedelta(minutes=1)),
+    Job("tell_prices", tell_prices, timedelta(seconds=2)),
     Job("work_payments", work_payments, timedelta(seconds=2)),
     Job("work_refunds", work_refunds, timedelta(seconds=2)),
     Job("forget_methods", forget_methods, timedelta(minutes=1)),

@@ -27,6 +27,16 @@ class PriceBookDocument(Base):
     loaded_at: Mapped[datetime]
 
 
+class ToldPrices(Base):
+    """A version of the price book that the others were told of when it came into force."""
+
+    __tablename__ = "told_prices"
+
+    version: Mapped[str] = mapped_column(primary_key=True)
+    effective_from: Mapped[datetime]
+    told_at: Mapped[datetime]
+
+
 class Account(Base):
     """An owner as far as money goes. Its row is locked by whatever moves their money."""
 

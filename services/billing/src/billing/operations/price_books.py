@@ -25,10 +25,18 @@ async def current(session: AsyncSession) -> PriceBook:
     Raises:
         ServiceUnavailable: If none was loaded yet, which the worker does when it starts.
     """
+    book = await find_current(session)
+    if book is None:
+        raise ServiceUnavailable("The price book is still being loaded. Try again in a moment.", retry_after_seconds=2)
+    return book
+
+
+async def find_current(session: AsyncSession) -> PriceBook | None:
+    """The book in use; None before the first was loaded."""
     latest = select(PriceBookDocument.number, PriceBookDocument.loaded_at).order_by(PriceBookDocument.number.desc())
     key: Any = (await session.execute(latest.limit(1))).first()
     if key is None:
-        raise ServiceUnavailable("The price book is still being loaded. Try again in a moment.", retry_after_seconds=2)
+        return None
     found = _parsed.get((key.number, key.loaded_at))
     if found is None:
         row = await session.get_one(PriceBookDocument, key.number)
