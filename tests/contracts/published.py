@@ -32,8 +32,8 @@ def _without_words(schema: Any, *, names: bool = False) -> Any:
 
 def incompatibilities(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What a reader of one shape would not understand of the other; empty for a new optional field."""
-    found = []
-    old, new = before["properties"], after["properties"]
+    found = _part_incompatibilities(before.get("$defs", {}), after.get("$defs", {}))
+    old, new = before.get("properties", {}), after.get("properties", {})
     for name in old:
         if name not in new:
             found.append(f"{name} is gone")
@@ -42,6 +42,17 @@ def incompatibilities(before: dict[str, Any], after: dict[str, Any]) -> list[str
         elif (name in before.get("required", [])) != (name in after.get("required", [])):
             found.append(f"{name} is required now, or was")
     found += [f"{name} is new and required" for name in after.get("required", []) if name not in old]
+    return found
+
+
+def _part_incompatibilities(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The same of the shapes within a shape, by name; one that is gone is found where it was used."""
+    found = []
+    for name in before.keys() & after.keys():
+        if "properties" in before[name] and "properties" in after[name]:
+            found += [f"{name}: {what}" for what in incompatibilities(before[name], after[name])]
+        elif before[name] != after[name]:
+            found.append(f"{name} was {before[name]} and is {after[name]}")
     return found
 
 

@@ -77,3 +77,21 @@ def test_which_changes_are_compatible(change: Any, compatible: bool) -> None:
     after = copy.deepcopy(shape(event))
     change(after)
     assert (incompatibilities(shape(event), after) == []) is compatible
+
+
+@pytest.mark.parametrize(
+    ("change", "compatible"),
+    [
+        (lambda part: part["properties"].update(note=OPTIONAL), True),
+        (lambda part: part["properties"].pop("plan"), False),
+        (lambda part: part["properties"].update(plan={"type": "integer"}), False),
+        (lambda part: part["required"].append("note") or part["properties"].update(note={"type": "string"}), False),
+        (lambda part: part.pop("properties"), False),
+    ],
+    ids=["a new optional field", "a field gone", "another type", "a new required field", "no fields at all"],
+)
+def test_which_changes_within_a_part_are_compatible(change: Any, compatible: bool) -> None:
+    (event,) = [event for event in events() if event.name == "billing.prices.changed.v1"]
+    after = copy.deepcopy(shape(event))
+    change(after["$defs"]["PlanPrice"])
+    assert (incompatibilities(shape(event), after) == []) is compatible
