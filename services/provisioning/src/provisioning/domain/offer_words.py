@@ -1,9 +1,11 @@
 """What cannot be had, and what can be had instead, in sentences an owner understands."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from provisioning.domain.offers import Because, Offered, Offers
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _LISTED = 12
 """More choices than that are counted, not named."""
 
@@ -12,25 +14,19 @@ def unknown(offers: Offers, provider: str | None, region: str | None, plan: str 
     """What of a provider, region and plan does not exist, and which there are. At least one of them does not."""
     at = offers.providers.get(provider) if provider is not None else None
     if provider is not None and at is None:
-        return f"There is no provider {quoted(provider)}. {_choose('provider', offers.providers)}"
+        return f"There is no provider {_named(provider)}. {_choose('provider', offers.providers)}"
     if at is None:
         places = dict.fromkeys(name for each in offers.providers.values() for name in each.regions)
-        return f"There is no region {quoted(region or '')}. {_choose('region', places)}"
+        return f"There is no region {_named(region)}. {_choose('region', places)}"
     place = at.regions.get(region or "")
     if place is None:
-        return f"{at.name} has no region {quoted(region or '')}. {_choose('region', at.regions)}"
-    return f"{at.name}, {place.name} has no plan {quoted(plan or '')}. {_choose('plan', place.plans)}"
+        return f"{at.name} has no region {_named(region)}. {_choose('region', at.regions)}"
+    return f"{at.name}, {place.name} has no plan {_named(plan)}. {_choose('plan', place.plans)}"
 
 
 def unavailable(wanted: Offered, all_offered: Sequence[Offered]) -> str:
     """Why a plan cannot be had just now, and what can."""
     return f"{_why(wanted)} {_instead(wanted, all_offered)}"
-
-
-def quoted(text: str) -> str:
-    """What a caller sent, fit to stand in a sentence."""
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:64])
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{shown}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def _why(wanted: Offered) -> str:
@@ -54,6 +50,11 @@ def _instead(wanted: Offered, all_offered: Sequence[Offered]) -> str:
     if wanted.because is Because.SOLD_OUT:
         return "Nothing else can be had either. Try again in some minutes."
     return "Nothing else can be had either. Ask who runs this Space."
+
+
+def _named(text: str | None) -> str:
+    """What a caller sent, where it can stand in a sentence."""
+    return text if text and _NAME.fullmatch(text) else "of that name"
 
 
 def _choose(what: str, names: Iterable[str]) -> str:
