@@ -1,0 +1,1 @@
+"""What an instance in the cloud runs: it enrols, reports what it does and uses, and takes orders."""
