@@ -196,7 +196,8 @@ def _problems(error: ValidationError, model: Settings, path: At) -> Iterator[Pro
 
 def _sentence(error: ErrorDetails, model: Settings, path: At) -> str:
     at = error["loc"]
-    named = [part for part in (*path, *at) if isinstance(part, str)]
+    # What is said of a key of a mapping stands at that key.
+    named = [part for part in (*path, *at) if isinstance(part, str) and part != "[key]"]
     name = named[-1] if named else "the file"
     limits = error.get("ctx", {})
     match error["type"]:
@@ -206,10 +207,16 @@ def _sentence(error: ErrorDetails, model: Settings, path: At) -> str:
             return f"{name} is not a field here; there are {', '.join(_fields(model, at[:-1]))}"
         case "greater_than":
             return f"{name} is to be more than {_bound(limits['gt'])}"
+        case "greater_than_equal":
+            return f"{name} is to be {_bound(limits['ge'])} at least"
         case "less_than_equal":
             return f"{name} is to be {_bound(limits['le'])} at most"
         case "too_short":
             return f"{name} is empty; there is to be one at least"
+        case "string_pattern_mismatch":
+            return f"{name} is not of the form {limits['pattern']}"
+        case "value_error":
+            return str(limits["error"])
         case kind if kind in _FORMS:
             return f"{name} is to be {_FORMS[kind]}"
         case "name" | "words" | "gigabytes":
