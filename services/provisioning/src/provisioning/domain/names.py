@@ -7,6 +7,8 @@ LONGEST = 254
 _OLARES_NAME = re.compile(
     r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{0,62}[a-z0-9]"
 )
+_SEPARATORS = re.compile("[\x1c-\x1f]")
+"""Python strips them like spaces; they are none."""
 
 
 class NotAName(Exception):
@@ -18,6 +20,6 @@ def olares_name(text: str) -> str:
     name = text.strip().lower()
     if len(name) > LONGEST:
         raise NotAName(f"This name is longer than {LONGEST} characters. Choose a shorter one.")
-    if not _OLARES_NAME.fullmatch(name):
+    if _SEPARATORS.search(text) or not _OLARES_NAME.fullmatch(name):
         raise NotAName("This is not an Olares name. One looks like alice@olares.com.")
     return name
