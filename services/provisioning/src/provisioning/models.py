@@ -72,10 +72,13 @@ class Instance(Base):
     # The next thing to be done about it, and how often that was tried since its status changed.
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
-    stuck_at: Mapped[datetime | None] = mapped_column(comment="since when it waits for an operator")
+    stuck_at: Mapped[datetime | None] = mapped_column(comment="since when an operator should look at it")
+    acted_at: Mapped[datetime | None] = mapped_column(comment="when its driver did what its owner asked for last")
 
     # The machine. Until `call_until` and the driver's settling time have passed, one may still come into being.
     call_until: Mapped[datetime | None] = mapped_column(comment="by when the last call to make it has ended")
+    calls: Mapped[int] = mapped_column(default=0, comment="how often its machine was asked for")
+    place: Mapped[str | None] = mapped_column(comment="the provider's own name of the region, from the first call on")
     machine: Mapped[str | None] = mapped_column(comment="the provider's reference")
     address: Mapped[str | None]
     started_at: Mapped[datetime | None] = mapped_column(comment="since when its machine runs, the first time")
@@ -98,10 +101,20 @@ class Instance(Base):
         one_of("status", *Status),
         Index("uq_instances_live_name", "owner_id", "name", unique=True, postgresql_where=LIVE),
         Index(None, "owner_id", "created_at", "id"),
-        Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL AND stuck_at IS NULL")),
+        Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index(None, "stuck_at", postgresql_where=text("stuck_at IS NOT NULL")),
         Index("ix_instances_live", "provider", "region", postgresql_where=LIVE),
     )
+
+
+class Unwanted(Base):
+    """An instance that was called off before it was heard of: what wants it may still be on its way."""
+
+    __tablename__ = "unwanted"
+
+    instance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID]
+    heard_at: Mapped[datetime]
 
 
 class HistoryEntry(Base):
@@ -189,6 +202,20 @@ class Availability(Base):
     sold_out_until: Mapped[datetime | None] = mapped_column(comment="after a call that was refused for capacity")
 
     __table_args__ = (one_of("state", "available", "sold_out", "unusable"),)
+
+
+class PriceVersion(Base):
+    """Which prices the rows of `plan_prices` are; one row, so that a version that comes late is known as such."""
+
+    __tablename__ = "price_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    price_version: Mapped[str]
+    currency: Mapped[str]
+    effective_from: Mapped[datetime]
+    taken_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
 
 class PlanPrice(Base):

@@ -2,14 +2,25 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import HttpUrl, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AfterValidator, HttpUrl, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
 PACKAGED_OFFERS = Path(__file__).parent / "offers" / "default.yaml"
+
+
+def _32_bytes(secret: SecretStr) -> SecretStr:
+    try:
+        is_key = len(bytes.fromhex(secret.get_secret_value())) == 32
+    except ValueError:
+        is_key = False
+    if not is_key:
+        raise ValueError("32 bytes in hexadecimal are needed: 64 digits")
+    return secret
 
 
 class Settings(ServiceSettings):
@@ -21,7 +32,7 @@ class Settings(ServiceSettings):
     """Providers, regions and plans, and which driver makes their machines."""
     installation: UUID
     """Names this installation in the tags of its machines; it must never change, and no other may have it."""
-    enrolment_key: SecretStr
+    enrolment_key: Annotated[SecretStr, AfterValidator(_32_bytes)]
     """Master key of the one-time secrets that agents enrol with: 32 bytes in hexadecimal."""
     ca_file: Path | None = None
     """What agents are to trust when they call the origin, where it is not a public authority (PEM)."""
@@ -31,10 +42,6 @@ class Settings(ServiceSettings):
     """How often agents are told to report."""
     usage_every: timedelta = timedelta(minutes=5)
     """How often an instance's counters are told to billing, at most; always when it ends."""
-    finish_grace: timedelta = timedelta(seconds=30)
-    """How long a returned instance's agent has to send its last counters before the machine ends."""
-    sweep_every: timedelta = timedelta(minutes=1)
-    """How often the machines that exist are compared with those that should."""
     orphan_grace: timedelta = timedelta(hours=24)
     """How long a machine of ours that no instance is known for is kept, for an operator to look at."""
 

@@ -67,6 +67,11 @@ TRANSITIONS = MappingProxyType(
         # A machine may exist or still come into being: it is looked for until that is certain.
         (Status.FETCHING, Trigger.RETURN): Status.DESTROYING,
         (Status.PENDING, Trigger.INSTALL): Status.INSTALLING,
+        # A report may be lost, so a later one may skip what the lost one would have said.
+        (Status.PENDING, Trigger.RESTORE): Status.RESTORING,
+        (Status.PENDING, Trigger.FAIL_RESTORE): Status.RESTORE_ERROR,
+        (Status.PENDING, Trigger.AWAIT_ACTIVATION): Status.PENDING_ACTIVATION,
+        (Status.PENDING, Trigger.RUN): Status.RUNNING,
         (Status.PENDING, Trigger.BREAK): Status.ERRORED,
         (Status.PENDING, Trigger.RETURN): Status.DESTROYING,
         (Status.PENDING, Trigger.LOSE): Status.DESTROYED,
@@ -164,6 +169,8 @@ BOOT = timedelta(minutes=30)
 """How long a machine may take, from being made or started, until its agent is heard."""
 SILENCE = timedelta(minutes=5)
 """How long an agent may be silent before its instance counts as errored."""
+UNCERTAIN = timedelta(hours=1)
+"""How long a provider may fail to say what it has made or ended, before an operator is called."""
 
 
 class IllegalTransition(Exception):

@@ -4,7 +4,7 @@ from provisioning.domain.names import NotAName, olares_name
 from provisioning.errors import InstanceNameInvalid
 
 
-def instance_name(text: str) -> str:
+def kept_name(text: str) -> str:
     """The name as it is kept. Raises InstanceNameInvalid."""
     try:
         return olares_name(text)

@@ -1,0 +1,32 @@
+"""Ending the machines of a returned instance, until its driver confirms that none is left and none can come."""
+
+from provisioning.operations import calls, returning
+from provisioning.operations.turns import Turn, Workshop, find, is_settled, resume, settles_at, wait
+from provisioning.ports import MachineState
+
+
+async def end(shop: Workshop, turn: Turn) -> None:
+    """Destroy what there is; once there is nothing, and nothing can come into being any more, its name is free.
+
+    Raises:
+        Unanswered, CredentialsRefused: Nothing is certain; it is asked for again.
+    """
+    machines = await find(shop, turn)
+    seconds = shop.settings.driver_deadline_seconds
+    for machine in machines:
+        if machine.state is not MachineState.ENDING:
+            ended = turn.driver.destroy(turn.place, machine.reference)
+            await calls.ask(turn.driver, "destroy", ended, seconds)
+    if machines:
+        machines = await find(shop, turn)
+    now = shop.clock()
+    async with shop.database.transaction() as session:
+        instance = await resume(session, turn)
+        if instance is None:
+            return
+        if machines:
+            instance.due_at = now + wait(turn.number)
+        elif is_settled(turn, now):
+            await returning.confirm_end(session, instance, now)
+        else:
+            instance.due_at = settles_at(turn, now)

@@ -1,0 +1,132 @@
+"""Turns: one worker has one instance to itself for a while, does what its status calls for, and writes down what came.
+
+A turn is three steps: a transaction that claims it and says what will be done, calls to the driver outside any
+transaction, and a transaction that records the outcome. A process that dies between them leaves a row that is due again
+after its lease, with everything the next turn must know.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from provisioning.domain.lifecycle import UNCERTAIN, Status
+from provisioning.domain.offers import Offers
+from provisioning.models import Instance
+from provisioning.operations import calls
+from provisioning.ports import InstanceDriver, Machine
+from provisioning.queries import instances as queries
+from provisioning.settings import Settings
+from shared.db import Database
+
+CALLS_PER_TURN = 3
+MARGIN = timedelta(seconds=5)
+FIRST_WAIT = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(minutes=2)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What turns are taken with.
+
+    Args:
+        drivers: By provider.
+        clock: Read before and after each call to a driver.
+    """
+
+    database: Database
+    drivers: Mapping[str, InstanceDriver]
+    offers: Offers
+    settings: Settings
+    clock: Callable[[], datetime]
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a turn may last at most."""
+        return timedelta(seconds=self.settings.driver_deadline_seconds) * CALLS_PER_TURN + MARGIN
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An instance as it was claimed.
+
+    Args:
+        number: How often it was claimed in its status, this time included; the fence against a turn that woke late.
+        place: The driver's own name of its region.
+        since: When it came into its status.
+        call_until: When the last call to make its machine has ended for certain; null when there was none.
+    """
+
+    instance_id: UUID
+    driver: InstanceDriver
+    status: Status
+    number: int
+    place: str
+    since: datetime
+    call_until: datetime | None
+
+
+def claim(instance: Instance, driver: InstanceDriver, until: datetime) -> Turn:
+    """Take a turn with a locked instance; nobody else does until then."""
+    instance.attempts += 1
+    instance.due_at = until
+    assert instance.place is not None
+    return Turn(
+        instance_id=instance.id,
+        driver=driver,
+        status=Status(instance.status),
+        number=instance.attempts,
+        place=instance.place,
+        since=instance.updated_at,
+        call_until=instance.call_until,
+    )
+
+
+async def resume(session: AsyncSession, turn: Turn) -> Instance | None:
+    """The turn's instance, locked, if it is still this turn's; None when something else has gone on with it."""
+    instance = await queries.lock(session, turn.instance_id)
+    if instance is None or instance.status != turn.status or instance.attempts != turn.number:
+        return None
+    return instance
+
+
+async def find(shop: Workshop, turn: Turn) -> list[Machine]:
+    """The machines of the turn's instance, in a stable order. Raises Unanswered, CredentialsRefused."""
+    found = turn.driver.find(turn.place, turn.instance_id)
+    machines = await calls.ask(turn.driver, "find", found, shop.settings.driver_deadline_seconds)
+    return sorted(machines, key=lambda machine: machine.reference)
+
+
+def is_settled(turn: Turn, now: datetime) -> bool:
+    """Whether no machine can come into being any more by a call that was made."""
+    return turn.call_until is None or now >= turn.call_until + turn.driver.settle
+
+
+def settles_at(turn: Turn, now: datetime) -> datetime:
+    """When to look again for a machine that may still come into being."""
+    assert turn.call_until is not None
+    return min(now + wait(turn.number), max(turn.call_until + turn.driver.settle, now))
+
+
+def wait(attempts: int) -> timedelta:
+    """How long to wait before asking a provider again that gave no answer, or not the one that was hoped for."""
+    doubled: timedelta = FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 10)
+    return min(doubled, LONGEST_WAIT)
+
+
+async def postpone(shop: Workshop, turn: Turn, error: Exception) -> None:
+    """The driver gave no certain answer: ask again later, and call an operator when that goes on for long."""
+    now = shop.clock()
+    async with shop.database.transaction() as session:
+        instance = await resume(session, turn)
+        if instance is None:
+            return
+        instance.due_at = now + wait(turn.number)
+        if instance.stuck_at is None and now - turn.since > UNCERTAIN:
+            instance.stuck_at = now
+            log.error("an instance waits for an operator", instance_id=str(turn.instance_id), reason=str(error))

@@ -1,0 +1,1 @@
+"""Named reads and guarded writes, by topic."""
