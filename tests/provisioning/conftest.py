@@ -17,7 +17,7 @@ from tests.provisioning.support import World
 from tests.support.databases import PLACEHOLDER, Databases
 from tests.support.fake_cloud import FakeCloud
 from tests.support.running import OPERATOR, Running, running
-from tests.support.tokens import ORIGIN, TokenIssuer
+from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 
 REQUIRED: dict[str, Any] = {"installation": "7b1cf0f4-6a3c-4ce0-9d39-3f0f6ac41d11", "enrolment_key": "5e" * 32}
 CREDENTIALS = {"restore": "restore-secret", "operator": OPERATOR}
@@ -53,3 +53,13 @@ async def provisioning(databases: Databases, issuer: TokenIssuer, cloud: FakeClo
 @pytest.fixture
 def world(provisioning: Running, cloud: FakeCloud) -> World:
     return World(provisioning, cloud, datetime.now(UTC))
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return Owner()
+
+
+@pytest.fixture
+def headers(issuer: TokenIssuer, owner: Owner) -> dict[str, str]:
+    return issuer.headers(owner)
