@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from catalog import consumers
-from catalog.models import OwnerSpace, StorageKey
+from catalog.errors import OwnerNotFound
+from catalog.models import OwnerSpace, StorageKey, Terminus
 from shared.events.identity import OwnerRegistered
+from shared.events.provisioning import InstanceRunning
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
 from tests.support.running import Running
-from tests.support.tokens import Owner
+from tests.support.tokens import Owner, TokenIssuer
 
 NOW = datetime.now(UTC)
 
@@ -87,3 +89,36 @@ async def test_a_restore_that_failed_and_was_begun_again_keeps_its_new_key(catal
             session, RestoreFailed(**ids(owner, restore_id), reason="the disk was full", failed_at=NOW)
         )
     assert await live_keys(catalog) == 1
+
+
+def running_instance(owner: Owner, name: str) -> InstanceRunning:
+    return InstanceRunning(
+        owner_id=owner.owner_id,
+        instance_id=uuid4(),
+        instance_name=name,
+        provider="local",
+        region="local",
+        plan="small",
+        address="10.0.0.9",
+        running_at=NOW,
+    )
+
+
+async def test_an_instance_is_a_terminus_of_its_owner(catalog: Running, issuer: TokenIssuer) -> None:
+    owner = Owner()
+    async with catalog.runtime.database.transaction() as session:
+        await consumers.make_space(session, registered(owner))
+    for name in ("alice@olares.com", "bob@olares.com", "alice@olares.com"):
+        async with catalog.runtime.database.transaction() as session:
+            await consumers.register_terminus(session, running_instance(owner, name))
+    shown = await catalog.api.get("/api/v1/terminus", headers=issuer.headers(owner))
+    assert sorted(each["name"] for each in shown.json()["items"]) == ["alice@olares.com", "bob@olares.com"]
+
+
+async def test_an_instance_of_an_owner_not_heard_of_yet_waits_for_them(catalog: Running) -> None:
+    owner = Owner()
+    with pytest.raises(OwnerNotFound):
+        async with catalog.runtime.database.transaction() as session:
+            await consumers.register_terminus(session, running_instance(owner, "alice@olares.com"))
+    async with catalog.runtime.database.reading() as session:
+        assert (await session.scalars(select(Terminus))).all() == []

@@ -6,15 +6,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
 from catalog.domain.gate import Restriction
-from catalog.operations import restrictions
+from catalog.operations import restrictions, terminus
 from shared.events.billing import QuotaCleared, QuotaExceeded
 from shared.events.identity import OwnerRegistered
+from shared.events.provisioning import InstanceRunning
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
 from shared.inbox import Subscription
 
 
 async def make_space(session: AsyncSession, event: OwnerRegistered) -> None:
     await queries.spaces.ensure_space(session, event.owner_id, event.did, datetime.now(UTC))
+
+
+async def register_terminus(session: AsyncSession, event: InstanceRunning) -> None:
+    """An instance is a Terminus of its owner's, with an allowance of its own once it is backed up."""
+    await terminus.register_instance(session, event.owner_id, event.instance_name, event.running_at)
 
 
 async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreCancelled) -> None:
@@ -44,6 +50,7 @@ SUBSCRIPTIONS = (
     Subscription(RestoreCompleted, end_restore_keys),
     Subscription(RestoreFailed, end_failed_restore_keys),
     Subscription(RestoreCancelled, end_restore_keys),
+    Subscription(InstanceRunning, register_terminus),
     Subscription(QuotaExceeded, restrict),
     Subscription(QuotaCleared, lift_restriction),
 )
