@@ -106,6 +106,10 @@ def test_offers_are_read_as_they_are_written() -> None:
     )
 
 
+def test_offering_nothing_is_fine() -> None:
+    assert list(parse("providers: []\n", "offers.yaml", DRIVERS).plans()) == []
+
+
 def test_the_packaged_offers_are_what_the_packaged_prices_are_for() -> None:
     offers = load(PACKAGED_OFFERS, {"local": None})
     assert [(provider.provider, region.region, plan.plan) for provider, region, plan in offers.plans()] == [
@@ -254,7 +258,6 @@ def test_a_tag_is_refused_and_runs_nothing(tag: str) -> None:
         ("- a\n- b\n", "1: the file is to be a mapping of fields"),
         ("{}", "1: providers is missing"),
         ("providers:\n", "1: providers is to be a list"),
-        ("providers: []\n", "1: providers is empty; there is to be one at least"),
         ("providers:\n  - local\n", "2: providers is to be a mapping of fields"),
         ("providers: [\n", "2: this is not YAML"),
         ("a: b\n\tc: d\n", "2: this is not YAML"),

@@ -53,7 +53,7 @@ def machine_call(provider: str, call: str) -> Iterator[None]:
         yield
         outcome = DONE
     except tuple(OUTCOMES) as error:
-        outcome = OUTCOMES[type(error)]
+        outcome = next(name for kind, name in OUTCOMES.items() if isinstance(error, kind))
         raise
     finally:
         MACHINE_CALLS.labels(provider, call, outcome).inc()

@@ -186,7 +186,8 @@ class _Provider(_Part):
 
 
 class _Offers(_Part):
-    providers: Annotated[list[_Provider], Field(min_length=1)]
+    providers: list[_Provider]
+    """May be empty: then nothing is offered, which is how a system in containers begins."""
 
 
 def _problems(error: ValidationError, model: Settings, path: At) -> Iterator[Problem]:
