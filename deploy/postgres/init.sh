@@ -2,7 +2,7 @@
 # One database and one role per service, made when the cluster is. A service added later: run this again in the
 # container (`docker compose exec postgres bash /docker-entrypoint-initdb.d/init.sh`); what exists stays as it is.
 set -eu
-for service in identity catalog billing restore; do
+for service in identity catalog billing provisioning restore; do
     psql -v ON_ERROR_STOP=1 --quiet --no-psqlrc --username "$POSTGRES_USER" --dbname postgres -v service="$service" <<SQL
 \getenv password SPACE_${service^^}_DATABASE_PASSWORD
 SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'service', :'password')

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 import yaml
 
+from provisioning.adapters import DRIVERS
+from provisioning.offers_file import parse
 from shared.settings import address
 from space_local.members import MEMBERS
 from space_local.operator_tools import _Nowhere
@@ -33,6 +36,7 @@ from tests.deploy.support import (
 )
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::[?-][^}]*)?\}")
+INSTALLATION = "SPACE_INSTALLATION"
 ROLES = [(service, name) for service in SERVICES for name in (service, f"{service}-worker", f"{service}-migrate")]
 
 
@@ -43,7 +47,7 @@ def example() -> dict[str, str]:
 
 def complete() -> dict[str, str]:
     """The example with its secrets filled in, as its own instructions do it."""
-    return {name: value or "ab" * 32 for name, value in example().items()}
+    return {name: value or "ab" * (16 if name == INSTALLATION else 32) for name, value in example().items()}
 
 
 def filled(value: str) -> str:
@@ -108,7 +112,7 @@ def test_every_variable_that_is_written_about_exists(page: str) -> None:
     pages = [path] if path.is_file() else [*path.rglob("*.md"), *path.rglob("*.sh")]
     for file in pages:
         for service, variable in re.findall(
-            r"\b((?:IDENTITY|CATALOG|BILLING|RESTORE)_)([A-Z_]+[A-Z])\b", file.read_text() if file.exists() else ""
+            rf"\b((?:{'|'.join(map(str.upper, SERVICES))})_)([A-Z_]+[A-Z])\b", file.read_text() if file.exists() else ""
         ):
             name = service + variable
             assert name in edge or setting(service.lower().rstrip("_"), name) in fields(service.lower().rstrip("_")), (
@@ -172,6 +176,8 @@ def test_the_example_has_no_secrets_and_says_how_to_make_them(tmp_path: Path) ->
     made = dict(re.findall(r"^([A-Z_]+)=(.*)$", (tmp_path / ".env").read_text(), re.MULTILINE))
     assert all(re.fullmatch("[0-9a-f]{64}", made[name]) for name in secrets)
     assert len({made[name] for name in secrets}) == len(secrets)
+    assert UUID(made[INSTALLATION])
+    assert [name for name, value in made.items() if not value] == []
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
 
 
@@ -264,11 +270,26 @@ def test_our_images_carry_the_version_of_their_package() -> None:
 
 def test_every_mount_exists() -> None:
     volumes = set(compose()["volumes"])
-    mounted = [mount.split(":")[0] for container in containers().values() for mount in container.get("volumes", [])]
+    mounts = [filled(mount) for container in containers().values() for mount in container.get("volumes", [])]
+    mounted = [mount.split(":")[0] for mount in mounts]
     assert {mount for mount in mounted if mount.startswith(".")} != set()
     for mount in mounted:
         assert (ROOT / mount).exists() if mount.startswith(".") else mount in volumes
     assert volumes <= set(mounted)
+
+
+def test_the_offers_that_containers_begin_with_are_none_and_show_how_to_have_some() -> None:
+    mounted = Path(filled("${SPACE_OFFERS}"))
+    text = (ROOT / mounted).read_text()
+    assert parse(text, "offers.yaml", DRIVERS).providers == {}
+    (shown,) = re.findall(r"^# (providers:\n(?:#.*\n)+)", text, re.MULTILINE)
+    offers = parse(re.sub(r"^# ?", "", shown, flags=re.MULTILINE), "offers.yaml", DRIVERS)
+    assert {provider.driver for provider in offers.providers.values()} == {"ec2"}
+    given = environment(containers()["provisioning"])
+    assert f"{mounted}:{given['PROVISIONING_OFFERS']}:ro" in [
+        filled(it) for it in containers()["provisioning"]["volumes"]
+    ]
+    assert {"PROVISIONING_AWS_ACCESS_KEY_ID", "PROVISIONING_AWS_SECRET_ACCESS_KEY"} <= set(given)
 
 
 def test_private_keys_reach_only_their_users() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from space_local import certificates, ports
 from space_local.caddy import Caddy
+from space_local.members import MEMBERS
 from space_local.system import EDGE
 
 BILLING = (
@@ -28,6 +29,13 @@ BILLING = (
     "/api/v1/billing-details",
     "/api/v1/notices",
     "/api/v1/openapi/billing.json",
+)
+PROVISIONING = (
+    "/api/v1/offers?provider=local",
+    "/api/v1/instances",
+    "/api/v1/instances/1/heartbeats",
+    "/api/v1/openapi/provisioning.json",
+    "/api/v1/docs/provisioning",
 )
 
 
@@ -121,10 +129,12 @@ async def edge(home: Path) -> AsyncIterator[Edge]:
         "IDENTITY_UPSTREAM": f"127.0.0.1:{service.port}",
         "CATALOG_UPSTREAM": f"127.0.0.1:{service.port}",
         "BILLING_UPSTREAM": f"127.0.0.1:{service.port}",
+        "PROVISIONING_UPSTREAM": f"127.0.0.1:{service.port}",
         "RESTORE_UPSTREAM": f"127.0.0.1:{nobody}",
         "IDENTITY_INTERNAL": f"127.0.0.1:{catalog.port}",
         "CATALOG_INTERNAL": f"127.0.0.1:{catalog.port}",
         "BILLING_INTERNAL": f"127.0.0.1:{catalog.port}",
+        "PROVISIONING_INTERNAL": f"127.0.0.1:{catalog.port}",
         "RESTORE_INTERNAL": f"127.0.0.1:{catalog.port}",
         "STORE_ADDRESS": f"https://:{store_port}",
         "STORE_BIND": "127.0.0.1",
@@ -148,6 +158,9 @@ async def edge(home: Path) -> AsyncIterator[Edge]:
         "/internal/store/keys",
         "/internal/price-book",
         "/api/v1/paymentsx",
+        "/api/v1/instancesx",
+        "/internal/instances/stuck",
+        "/internal/orphans",
         "/internal",
         "/metrics",
         "/",
@@ -167,7 +180,9 @@ async def test_what_is_not_public_is_not_there(edge: Edge, path: str) -> None:
     assert edge.catalog.heads == []
 
 
-@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/backups?limit=1", "/api/v1/openapi/catalog.json", *BILLING])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/me", "/api/v1/backups?limit=1", "/api/v1/openapi/catalog.json", *BILLING, *PROVISIONING]
+)
 async def test_a_public_path_reaches_its_service_and_nothing_is_said_about_servers(edge: Edge, path: str) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{edge.origin}{path}", headers={"X-Forwarded-For": "6.6.6.6"})
@@ -187,6 +202,32 @@ async def test_a_service_that_is_away_is_a_503_to_be_tried_again(edge: Edge) -> 
     assert "server" not in answer.headers
 
 
+async def test_a_followed_log_arrives_line_by_line_however_long_it_is_quiet(edge: Edge) -> None:
+    edge.service.answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + chunk(b"data: 1\n\n")
+    )
+    async with (
+        httpx.AsyncClient(timeout=10) as client,
+        client.stream(
+            "GET", f"{edge.origin}/api/v1/instances/1/log", headers={"Accept": "text/event-stream"}
+        ) as answer,
+    ):
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "data: 1"
+        # Nothing but the first line was sent yet, so nobody on the way waits for more.
+        await asyncio.sleep(2)
+        (writer,) = edge.service.writers
+        writer.write(chunk(b"data: 2\n\n"))
+        assert [await anext(lines) for _ in range(2)] == ["", "data: 2"]
+        writer.write(chunk(b""))
+        assert [line async for line in lines] == [""]
+
+
+def chunk(content: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(content), content)
+
+
 async def test_a_large_body_is_refused(edge: Edge) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.post(f"{edge.origin}/api/v1/backups", content=b"x" * 1_000_001)
@@ -198,7 +239,7 @@ async def test_the_documents_are_listed_on_a_page_without_scripts(edge: Edge) ->
         answer = await client.get(f"{edge.origin}/api/v1/docs")
     assert answer.headers["content-type"].startswith("text/html")
     assert "script" not in answer.headers["content-security-policy"]
-    for service in ("identity", "catalog", "billing", "restore"):
+    for service in (member.name for member in MEMBERS):
         assert f'href="/api/v1/openapi/{service}.json"' in answer.text
         assert f'href="/api/v1/docs/{service}"' in answer.text
 
@@ -206,7 +247,7 @@ async def test_the_documents_are_listed_on_a_page_without_scripts(edge: Edge) ->
 async def test_readiness_is_that_of_every_service(edge: Edge) -> None:
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{edge.origin}/readyz")).json() == {"status": "ready"}
-        assert edge.catalog.targets == ["GET /readyz HTTP/1.1"] * 4
+        assert edge.catalog.targets == ["GET /readyz HTTP/1.1"] * len(MEMBERS)
         edge.catalog.answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}"
         assert (await client.get(f"{edge.origin}/readyz")).status_code == 503
         assert (await client.get(f"{edge.origin}/healthz")).json() == {"status": "ok"}

@@ -1,6 +1,7 @@
 """Machines of local instances: they outlive a killed system, and end with one that is stopped."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -31,11 +32,13 @@ def new_machine(home: Path) -> Iterator[NewMachine]:
     """Makes a process that leads a session, as the driver of local machines does, with its record."""
     made: list[subprocess.Popen[bytes]] = []
 
-    def make(script: str = WITH_A_CHILD, **changed: object) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(["/bin/sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE)
-        made.append(process)
-        folder = home / "instances" / str(uuid4())
+    def make(script: str = WITH_A_CHILD, root: Path = home, **changed: object) -> subprocess.Popen[bytes]:
+        folder = root / "instances" / "local" / str(uuid4())
         folder.mkdir(parents=True)
+        (folder / "machine.json").write_text("{}")
+        told = {"PATH": os.environ["PATH"], "HOME": str(home if changed else folder / "agent")}
+        process = subprocess.Popen(["/bin/sh", "-c", script], env=told, start_new_session=True, stdout=subprocess.PIPE)
+        made.append(process)
         record = {"pid": process.pid, "ticks": start_ticks(process.pid), "boot": boot_id(), **changed}
         (folder / "run.json").write_text(json.dumps(record))
         return process
@@ -97,10 +100,23 @@ def test_only_the_very_process_of_a_record_is_ended(
     assert machine.poll() is None
 
 
+def test_what_a_machine_left_is_known_by_its_home(home: Path, new_machine: NewMachine) -> None:
+    mark = f"left-{uuid4()}"
+    machine = new_machine(f"setsid sh -c ': {mark}; while :; do sleep 1; done' & sleep 600 & wait")
+    (name,) = (path.parent.name for path in home.glob("instances/*/*/run.json"))
+    until(2, machine.pid)
+    machine.kill()
+    machine.wait()
+    assert end_machines(home / "instances") == [name]
+    assert subprocess.run(["pgrep", "-f", f"^sh -c : {mark}"], check=False).returncode == 1
+
+
 def test_a_record_that_is_damaged_or_not_there_names_nobody(home: Path) -> None:
-    for name in ("empty", "damaged"):
-        (home / "instances" / name).mkdir(parents=True)
-    (home / "instances" / "damaged" / "run.json").write_text('{"pid": ')
+    folder = home / "instances" / "local"
+    for name in ("off", "damaged"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "machine.json").write_text("{}")
+    (folder / "damaged" / "run.json").write_text('{"pid": ')
     assert end_machines(home / "instances") == []
     assert end_machines(home / "nowhere") == []
 
@@ -110,10 +126,11 @@ def test_a_machine_that_cannot_be_ended_is_named(
 ) -> None:
     monkeypatch.setattr(machines, "STOP_SECONDS", 0.1)
     monkeypatch.setattr(machines, "KILL_SECONDS", 0.1)
-    monkeypatch.setattr("os.killpg", lambda pid, sign: None)
+    monkeypatch.setattr("os.kill", lambda pid, sign: None)
     machine = new_machine()
     with pytest.raises(LocalError, match=rf"do not end: process {machine.pid} \(instance .*\)"):
         end_machines(home / "instances")
+    monkeypatch.undo()
 
 
 def test_an_installation_keeps_its_name(tmp_path: Path) -> None:
@@ -159,7 +176,7 @@ async def test_a_system_that_stops_ends_the_machines_after_the_services(
 
 def test_stop_ends_the_machines_that_a_killed_run_has_left(options: Options, new_machine: NewMachine) -> None:
     machine = new_machine()
-    (name,) = (path.parent.name for path in options.home.glob("instances/*/run.json"))
+    (name,) = (path.parent.name for path in options.home.glob("instances/*/*/run.json"))
     assert command(options, "stop").stdout == f"Ended what a killed run had left: instance {name}.\n"
     assert session(machine.pid) == set()
     assert command(options, "stop").stdout == "The system is not running.\n"
@@ -179,12 +196,7 @@ def test_destroy_ends_the_machines_and_counts_them(options: Options, new_machine
 def test_a_second_system_of_a_folder_does_not_end_the_machines_of_the_first(
     system: System, new_machine: NewMachine
 ) -> None:
-    folder = system.state / "instances" / str(uuid4())
-    folder.mkdir(parents=True)
-    machine = new_machine()
-    (folder / "run.json").write_text(
-        json.dumps({"pid": machine.pid, "ticks": start_ticks(machine.pid), "boot": boot_id()})
-    )
+    machine = new_machine(root=system.state)
     again = command(system.options, "run")
     assert again.returncode == 1
     assert machine.poll() is None

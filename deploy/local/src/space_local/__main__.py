@@ -14,7 +14,7 @@ from typing import Any
 
 from space_local import billing_tools, operator_tools, provisioning_tools
 from space_local.errors import LocalError
-from space_local.machines import end_machines
+from space_local.machines import end_machines, machine_folders
 from space_local.options import Options
 from space_local.process import end_leftovers
 from space_local.system import System, running_pid
@@ -169,7 +169,7 @@ def _confirm(system: System) -> None:
     """Raises LocalError unless a person types what is asked for."""
     files = [file for file in system.store_folder.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
-    instances = len(list(system.instances_folder.glob("*/")))
+    instances = len(machine_folders(system.instances_folder))
     print(
         f"{system.state} holds {len(files)} objects of backups, {size / 2**20:.1f} MB, and {instances} local instances."
         " They cannot be had back."

@@ -5,7 +5,10 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from uuid import UUID, uuid4
 
 from space_local.errors import LocalError
@@ -31,6 +34,11 @@ def ensure_installation(file: Path) -> UUID:
         ) from error
 
 
+def machine_folders(root: Path) -> list[Path]:
+    """A folder for each machine there is, below one for its provider."""
+    return sorted(file.parent for file in root.glob("*/*/machine.json"))
+
+
 def end_machines(root: Path) -> list[str]:
     """End every machine that runs under this folder, with what it has started; the ids of their instances.
 
@@ -39,19 +47,36 @@ def end_machines(root: Path) -> list[str]:
     Raises:
         LocalError: If one does not end.
     """
-    leaders = {file.parent.name: leader for file in sorted(root.glob("*/run.json")) if (leader := _leader(file))}
+    machines = [_Machine.at(folder) for folder in machine_folders(root)]
+    ended: set[str] = set()
+    asked: set[int] = set()
     for sign, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
-        for pid in leaders.values():
-            # The machine leads a session of its own; the group outlives its leader for as long as a child of it does.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, sign)
         deadline = time.monotonic() + seconds
-        while any(_is_alive(pid) for pid in leaders.values()) and time.monotonic() < deadline:
-            time.sleep(0.02)
-    left = [f"{pid} (instance {name})" for name, pid in leaders.items() if _is_alive(pid)]
-    if left:
-        raise LocalError(f"These machines of local instances do not end: process {', '.join(left)}. End them yourself.")
-    return list(leaders)
+        while (alive := dict(_processes(machines))) and time.monotonic() < deadline:
+            ended |= set(alive.values())
+            for pid in set(alive) if sign is signal.SIGKILL else set(alive) - asked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sign)
+            asked |= set(alive)
+            time.sleep(0.05)
+    if alive:
+        left = ", ".join(f"{pid} (instance {name})" for pid, name in sorted(alive.items()))
+        raise LocalError(f"Machines of local instances do not end: process {left}. End them, and stop again.")
+    return sorted(ended)
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """How the driver of local machines marks them: their leader is recorded, and all have their home there."""
+
+    name: str
+    home: bytes
+    session: int | None
+    """Of its leader, if that still lives: while anything is left of a session, no other gets its number."""
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        return cls(folder.name, b"\0HOME=" + os.fsencode(folder / "agent") + b"\0", _leader(folder / "run.json"))
 
 
 def _leader(file: Path) -> int | None:
@@ -65,14 +90,15 @@ def _leader(file: Path) -> int | None:
     return pid if ours else None
 
 
-def _is_alive(group: int) -> bool:
-    """Whether anything of a process group still runs; what has ended and is only not waited for does not."""
-    return any(_group(stat) == group for stat in Path("/proc").glob("[0-9]*/stat"))
-
-
-def _group(stat: Path) -> int | None:
-    try:
-        fields = stat.read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in "ZX" else int(fields[2])
+def _processes(machines: Sequence[_Machine]) -> Iterator[tuple[int, str]]:
+    """Every living process of these machines, and the instance that it is of."""
+    if not machines:
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        # It may end while it is looked at, and those of other users keep their environment to themselves.
+        with contextlib.suppress(OSError):
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            environment = b"\0" + (process / "environ").read_bytes()
+            for machine in machines:
+                if fields[0] not in "ZX" and (int(fields[3]) == machine.session or machine.home in environment):
+                    yield int(process.name), machine.name

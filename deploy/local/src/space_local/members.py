@@ -99,5 +99,6 @@ MEMBERS = (
     Member("identity", _identity),
     Member("catalog", _catalog, callers=("gate", "vault", "restore")),
     Member("billing", _billing, callers=("catalog", "restore")),
+    Member("provisioning", _provisioning, callers=("restore",)),
     Member("restore", _restore),
 )
