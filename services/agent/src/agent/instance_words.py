@@ -6,7 +6,7 @@ from agent.provisioning_wire import Instance
 OVER = frozenset({"destroyed", "canceled"})
 # As the original product writes it; the others have a capital at their beginning only.
 _TITLED = {"pending_activation": "Pending Activation"}
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_UNITS = ("day", "hour", "minute")
 _ACTIONS = {
     "restart": "turn it off and on again",
     "stop": "turn it off; its disk stays, and so does its price",
@@ -22,17 +22,26 @@ def status_text(status: str) -> str:
 
 def duration_text(seconds: int | None) -> str:
     """A time in its two largest units, `3 days 4 hours`; a dash when there is none."""
-    if seconds is None or seconds < 0:
+    if seconds is None:
         return "-"
-    for place, (_, size) in enumerate(_UNITS):
-        if seconds >= size:
-            counts = [(seconds // size, place), (seconds % size // _UNITS[place + 1][1] if size > 1 else 0, place + 1)]
-            return " ".join(_counted(count, _UNITS[unit][0]) for count, unit in counts if count)
-    return "0 seconds"
+    counts = [seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60]
+    first = next((place for place, count in enumerate(counts) if count), None)
+    if first is None:
+        return "less than a minute"
+    shown = list(zip(counts, _UNITS, strict=True))[first : first + 2]
+    return " ".join(_counted(count, unit) for count, unit in shown if count)
 
 
 def place_text(found: Instance) -> str:
     return f"{found.provider_name}, {found.region_name}"
+
+
+def plan_text(found: Instance) -> str:
+    """The plan with its hardware, where it is still known."""
+    if found.vcpu is None:
+        return found.plan
+    memory, disk = size_text(found.memory_bytes), size_text(found.plan_disk_bytes)
+    return f"{found.plan}: {found.vcpu} vCPU, {memory} memory, {disk} disk"
 
 
 def used_text(used_bytes: int, included_bytes: int | None) -> str:

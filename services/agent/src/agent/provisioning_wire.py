@@ -16,6 +16,7 @@ class Plan(Answer):
     included_storage_bytes: StrictInt | None
     available: bool
     unavailable_because: str | None
+    unconfirmed_since: str | None
 
 
 class Region(Answer):
@@ -60,9 +61,9 @@ class Instance(Answer):
     region: str
     region_name: str
     plan: str
-    vcpu: StrictInt
-    memory_bytes: StrictInt
-    plan_disk_bytes: StrictInt
+    vcpu: StrictInt | None
+    memory_bytes: StrictInt | None
+    plan_disk_bytes: StrictInt | None
     address: str | None
     restore_id: str | None
     created_at: str

@@ -11,13 +11,16 @@ from agent.commands.options import JsonFlag, Origin
 from agent.config import JsonObject
 from agent.errors import Interrupted, UsageError
 from agent.instance_waiting import RESTART, RETURN, START, STOP, Action
-from agent.instance_words import duration_text, next_steps, place_text, status_text, used_text
-from agent.output import Output, second_text, size_text, time_text
+from agent.instance_words import duration_text, next_steps, place_text, plan_text, status_text, used_text
+from agent.output import Output, second_text, time_text
 from agent.passwords import has_terminal
 from agent.provisioning_wire import Instance, LogLine
 
 InstanceName: TypeAlias = Annotated[str, typer.Argument(metavar="NAME|ID", help="An instance's name or id.")]
 NoWait: TypeAlias = Annotated[bool, typer.Option("--no-wait", help="Ask for it and do not wait until it is done.")]
+
+# The most that the service gives at once.
+MAX_TAIL = 1000
 
 app = typer.Typer(help="One instance: show it, its log, stop, start or return it.", no_args_is_help=True)
 
@@ -31,10 +34,10 @@ def instances(
     with session.open_client(origin) as client:
         listed = list(client.items("/instances", {"live": None if everything else True}))
     rows = [_row(api.parse(Instance, item)) for item in listed]
-    columns = ("Name", "Status", "Place", "Plan", "Address", "Running for", "Traffic", "Id")
+    columns = ("Name", "Status", "Place", "Plan", "Address", "Runtime", "Traffic", "Id")
     over = "" if everything else " `space instances --all` shows those that are over."
     empty = f"No instances. One is made when a backup is restored to the cloud: `space offers` shows which.{over}"
-    optional = ("Traffic", "Place", "Running for", "Plan")
+    optional = ("Traffic", "Place", "Runtime", "Plan")
     Output(as_json=as_json).table(listed, columns, rows, empty=empty, optional=optional)
 
 
@@ -145,7 +148,7 @@ def _confirm_return(found: Instance, out: Output) -> None:
 
 def _kept_lines(client: Client, path: str, tail: int | None) -> list[JsonObject]:
     """The lines there are, or at least as many of the last ones as are wanted; one at least, to go on from it."""
-    if tail is None or tail > api.PAGE_SIZE:
+    if tail is None or tail > MAX_TAIL:
         return list(deque(client.items(path), maxlen=tail))
     items = client.get(path, {"tail": max(tail, 1)}).get("items")
     return items if isinstance(items, list) else []
@@ -192,15 +195,14 @@ def _print(answer: JsonObject, out: Output) -> None:
 
 def _fields(found: Instance) -> dict[str, str]:
     usage, versions = found.usage, found.versions
-    hardware = f"{found.vcpu} vCPU, {size_text(found.memory_bytes)} memory, {size_text(found.plan_disk_bytes)} disk"
     return {
         "Name": found.name,
         "Id": found.instance_id,
         "Status": status_text(found.status),
-        "Why": found.reason or found.code or "-",
+        "Why": found.reason or (found.code or "-").replace("_", " "),
         "Needs an operator": "yes" if found.needs_operator else "-",
         "Place": f"{place_text(found)} ({found.provider} {found.region})",
-        "Plan": f"{found.plan}: {hardware}",
+        "Plan": plan_text(found),
         "Address": found.address or "-",
         "Restore": found.restore_id or "-",
         "Olares": versions.olares or "-",
@@ -208,7 +210,7 @@ def _fields(found: Instance) -> dict[str, str]:
         "Made": time_text(found.created_at),
         "Status since": time_text(found.updated_at),
         "Started": time_text(found.started_at),
-        "Running for": duration_text(found.runtime_seconds),
+        "Runtime": duration_text(found.runtime_seconds),
         "Ended": time_text(found.ended_at),
         "Last heard": time_text(found.heard_at),
         "Traffic": used_text(usage.traffic_bytes, usage.included_traffic_bytes),

@@ -7,7 +7,7 @@ import typer
 from agent import api, session
 from agent.commands.options import JsonFlag, Origin
 from agent.money import money_text
-from agent.output import Output, size_text
+from agent.output import Output, size_text, time_text
 from agent.provisioning_wire import Offers, Plan
 
 COLUMNS = ("Plan", "vCPU", "Memory", "Disk", "A month", "Traffic included", "Storage included", "Available")
@@ -50,5 +50,10 @@ def _row(plan: Plan) -> tuple[str, ...]:
         money_text(plan.monthly_price),
         size_text(plan.included_traffic_bytes),
         size_text(plan.included_storage_bytes),
-        "yes" if plan.available else _UNAVAILABLE.get(str(plan.unavailable_because), "no"),
+        _available(plan),
     )
+
+
+def _available(plan: Plan) -> str:
+    words = "yes" if plan.available else _UNAVAILABLE.get(str(plan.unavailable_because), "no")
+    return words if plan.unconfirmed_since is None else f"{words}, as of {time_text(plan.unconfirmed_since)}"
