@@ -136,6 +136,8 @@ class InstancesDouble:
         self.asked: list[Asked] = []
         self.away = 0
         """How many of the next requests are dropped without an answer."""
+        self.lost: set[tuple[str, str]] = set()
+        """Requests that are acted on, and their answers are lost on the way."""
         self.token = "t"
         self.breaks: deque[int] = deque()
         """After how many lines the next streams break off, in the middle of another."""
@@ -286,6 +288,9 @@ def _server(double: InstancesDouble) -> ThreadingHTTPServer:
                     self.close_connection = True
                     return
                 status, content = double.answer(asked)
+                if (asked.method, asked.path) in double.lost:
+                    self.close_connection = True
+                    return
             if status == 200 and asked.path.endswith("/log") and headers.get("accept") == EVENT_STREAM:
                 self._stream(asked.path.split("/")[2], int(headers["last-event-id"]))
             else:
