@@ -37,7 +37,8 @@ def instances(
     columns = ("Name", "Status", "Place", "Plan", "Address", "Runtime", "Traffic", "Id")
     over = "" if everything else " `space instances --all` shows those that are over."
     empty = f"No instances. One is made when a backup is restored to the cloud: `space offers` shows which.{over}"
-    optional = ("Traffic", "Place", "Runtime", "Plan")
+    # A name is enough for those that live; several that are over may have had the same.
+    optional = ("Traffic", "Place", "Runtime", "Plan") if everything else ("Traffic", "Id", "Place", "Runtime")
     Output(as_json=as_json).table(listed, columns, rows, empty=empty, optional=optional)
 
 
