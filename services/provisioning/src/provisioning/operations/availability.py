@@ -26,9 +26,10 @@ async def survey(database: Database, drivers: Mapping[str, InstanceDriver], offe
     """
     async with asyncio.TaskGroup() as group:
         asked = [group.create_task(_ask(drivers[name], provider)) for name, provider in offers.providers.items()]
+    # Each of these locks rows in one order, and so never waits for another worker that waits for it.
     async with database.transaction() as session:
-        for task in asked:
-            await queries.keep_words(session, task.result(), now)
+        await queries.keep_words(session, [each for task in asked for each in task.result()], now)
+    async with database.transaction() as session:
         await queries.forget_words(session, [_key(*place) for place in offers.plans()])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, tuple_
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,22 +49,22 @@ async def words(session: AsyncSession) -> dict[Key, Word]:
 async def keep_words(
     session: AsyncSession, said: Iterable[tuple[Key, State, str | None]], checked_at: datetime
 ) -> None:
-    """Store what a driver said, with a reason for an operator, unless it was asked again later."""
+    """Store what drivers said, with a reason for an operator, unless they were asked again later."""
     values = [
         dict(zip(("provider", "region", "plan"), key, strict=True), state=state, reason=reason, checked_at=checked_at)
-        # In one order, so that two workers never wait for each other.
-        for key, state, reason in sorted(said)
+        for key, state, reason in sorted(said, key=lambda each: each[0])
     ]
     if not values:
         return
-    statement = upsert(Availability).values(values)
+    statement = upsert(Availability)
     new = statement.excluded
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=[Availability.provider, Availability.region, Availability.plan],
             set_={"state": new.state, "reason": new.reason, "checked_at": new.checked_at},
             where=Availability.checked_at <= new.checked_at,
-        )
+        ),
+        values,
     )
 
 
@@ -89,8 +89,11 @@ async def keep_sold_out(session: AsyncSession, key: Key, until: datetime, now: d
 
 async def forget_words(session: AsyncSession, known: Iterable[Key]) -> None:
     """Drop what was said of plans that are not offered any more."""
-    key = tuple_(Availability.provider, Availability.region, Availability.plan)
-    await session.execute(delete(Availability).where(key.not_in(list(known))))
+    key = (Availability.provider, Availability.region, Availability.plan)
+    kept = {(provider, region, plan) for provider, region, plan in await session.execute(select(*key))}
+    for provider, region, plan in sorted(kept.difference(known)):
+        row = (Availability.provider == provider, Availability.region == region, Availability.plan == plan)
+        await session.execute(delete(Availability).where(*row))
 
 
 async def begin_prices(
