@@ -279,7 +279,7 @@ def test_every_mount_exists() -> None:
 
 
 def test_the_offers_that_containers_begin_with_are_none_and_show_how_to_have_some() -> None:
-    mounted = Path(filled("${SPACE_OFFERS}"))
+    mounted = filled("${SPACE_OFFERS}")
     text = (ROOT / mounted).read_text()
     assert parse(text, "offers.yaml", DRIVERS).providers == {}
     (shown,) = re.findall(r"^# (providers:\n(?:#.*\n)+)", text, re.MULTILINE)

@@ -1,5 +1,6 @@
 """What is drawn and what is alerted on is what the services export."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,9 @@ from prometheus_client import REGISTRY as METRICS
 from prometheus_client.metrics import MetricWrapperBase
 
 from catalog.app import service as catalog
+from provisioning.metrics import BROKEN_OFF, DONE
+from provisioning.metrics import OUTCOMES as OF_CALLS
+from provisioning.ports import InstanceDriver
 from shared import telemetry
 from shared.broker import UNROUTED
 from shared.events.base import REGISTRY
@@ -76,12 +80,13 @@ def values(label: str) -> set[str]:
     return {
         "service": set(SERVICES),
         "process": set(containers()),
-        "provider": {"sandbox", "stripe"},
+        "provider": {"sandbox", "stripe", "local", "aws"},
+        "call": {name for name in vars(InstanceDriver) if inspect.iscoroutinefunction(vars(InstanceDriver)[name])},
         "event": set(REGISTRY),
         "queue": queues | {UNROUTED},
         "job": {job.name for service in SERVICES.values() for job in service._all_jobs()},
         "route": {route for service in SERVICES for route in routes(service)},
-        "outcome": OUTCOMES,
+        "outcome": OUTCOMES | {DONE, BROKEN_OFF, *OF_CALLS.values()},
         "status": {
             "200",
             "201",

@@ -23,9 +23,10 @@ async def list_stuck(options: Options) -> None:
         found = _items(await client.get("/internal/instances/stuck"))
     print(f"{len(found)} wait for an operator")
     for item in found:
+        machine = f"machine {item['machine']}" if item["machine"] else "no machine is known"
         print(
-            f"  {item['instance_id']} {item['name']} is {item['status']} at {item['provider']} {item['region']}, "
-            f"since {item['stuck_at']}: {item['reason'] or 'nothing is known'}"
+            f"  {item['instance_id']} {item['name']} is {item['status']} at {item['provider']} {item['region']} "
+            f"({machine}), and waits since {item['stuck_at']}"
         )
     if found:
         print(f"Look for a machine with the instance's id in its tags; then {REDRIVE}.")
@@ -59,12 +60,17 @@ async def orphans(options: Options, *, keep: str | None, give_back: str | None) 
             if not answer.is_success:
                 raise LocalError(refusal(answer))
         found = _items(await client.get("/internal/orphans"))
-    print(f"{len(found)} machines without an instance")
+    there = [item for item in found if item["state"] != "returned"]
+    print(f"{len(there)} machines without an instance; {len(found) - len(there)} were returned")
     for item in found:
-        due = f", to be returned at {item['due_at']}" if item["due_at"] else ""
+        due = {
+            "found": f"is returned at {item['due_at']} unless you keep it",
+            "kept": "is kept",
+            "returned": f"was returned at {item['ended_at']}",
+        }
         print(
-            f"  {item['provider']}/{item['reference']} in {item['region']}, tagged {item['instance_id']}: "
-            f"{item['state']}, found {item['found_at']}{due}"
+            f"  {item['provider']}/{item['reference']} in {item['region']}, made for {item['instance_id']}, "
+            f"found at {item['found_at']}, {due[item['state']]}"
         )
 
 
