@@ -1,5 +1,6 @@
 """What a local machine runs in tests, in place of the agent: it answers on its address and waits to be ended."""
 
+import fcntl
 import json
 import os
 import signal
@@ -14,6 +15,13 @@ habits = config.get("habits", {})
 
 with open(os.path.join(config["folder"], "starts"), "a") as starts:  # noqa: PTH118, PTH123
     starts.write(f"{os.getpid()}\n")
+
+only = open(os.path.join(config["folder"], "only"), "w")  # noqa: PTH118, PTH123, SIM115  (held as long as this lives)
+try:
+    fcntl.flock(only, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    with open(os.path.join(config["folder"], "doubles"), "a") as doubles:  # noqa: PTH118, PTH123
+        doubles.write(f"{os.getpid()}\n")
 
 if habits.get("ignores_term"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

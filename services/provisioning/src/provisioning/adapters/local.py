@@ -139,8 +139,9 @@ class LocalDriver:
         if self._is_anothers(machine):
             return []
         try:
-            machine.converge_if_free(turn)
-        except (Gone, Unanswered, OSError) as error:
+            with contextlib.suppress(Gone):
+                machine.converge_if_free(turn)
+        except (Unanswered, OSError) as error:
             # What it is can still be told, and the next look tries again.
             log.info("local_machine_not_finished", instance_id=str(instance_id), error=str(error))
         found = machine.look()
