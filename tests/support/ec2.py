@@ -15,8 +15,8 @@ from tests.support.ec2_proxy import Ec2Proxy, ec2_proxy
 
 REGION = "us-east-1"
 SIZE = "t3.medium"
-IMAGE = "ami-12c6146b"
-"""One that moto knows, with a root disk at /dev/sda1."""
+IMAGE = "ami-1e749f67"
+"""A Linux that moto knows, with its root disk at /dev/sda1."""
 SETTINGS: dict[str, Any] = {
     "images": {REGION: IMAGE, "eu-west-1": IMAGE},
     "disk_gb": {SIZE: 40, "t3.small": 20},

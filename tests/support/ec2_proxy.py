@@ -1,9 +1,10 @@
 """Stands before moto: keeps EC2's promises that moto does not keep, and goes wrong on demand.
 
 moto 5.2 writes the namespace of answers without its last slash, and gives errors one. It takes a `ClientToken` and
-makes a second machine for the same one, and does not know the filter by it. EC2 promises ("Ensuring idempotency in Amazon EC2 API requests") that the same token with the same parameters is answered
-with the machine that was made, whatever has become of it, and with other parameters by `IdempotentParameterMismatch`.
-Tests of that promise therefore test the driver against the promise, not against EC2.
+makes a second machine for the same one, and does not know the filter by it. EC2 promises ("Ensuring idempotency in
+Amazon EC2 API requests") that the same token with the same parameters is answered with the machine that was made,
+whatever has become of it, and with other parameters by `IdempotentParameterMismatch`. Tests of that promise therefore
+test the driver against the promise, not against EC2.
 """
 
 import asyncio
@@ -40,6 +41,8 @@ class Fault:
     seconds: float = 0
     code: str = ""
     status: int = 400
+    after: int = 0
+    """How many requests for the action go well before."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,17 @@ class Ec2Proxy:
     _made: dict[tuple[str, str], Made] = field(default_factory=dict)
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def reset(self) -> None:
+        """As it was, but for the machines."""
+        for kept in (self.faults, self.seen, self.targets, self.hidden, self._states):
+            kept.clear()
+        self.page, self.refuses_ended = None, False
+
     def will(self, kind: Kind, action: str, seconds: float = 0) -> None:
         self.faults.append(Fault(kind, action, seconds))
 
-    def will_say(self, code: str, action: str, status: int = 400) -> None:
-        self.faults.append(Fault("error", action, code=code, status=status))
+    def will_say(self, code: str, action: str, status: int = 400, after: int = 0) -> None:
+        self.faults.append(Fault("error", action, code=code, status=status, after=after))
 
     def pretend(self, reference: str, state: str) -> None:
         """A machine is listed in a state that moto does not know."""
@@ -99,6 +108,25 @@ class Ec2Proxy:
         answer = await self._forward({"Action": action, "Version": "2016-11-15", **params}, _scope(region))
         assert answer.status == 200, answer.body
         return answer.body.decode()
+
+    async def make_foreign(self, region: str, installation: str = "", intent: str = "") -> str:
+        """A machine that the driver has not made; its reference."""
+        tags = {"space:installation": installation, "space:instance": intent}
+        given = [(name, value) for name, value in tags.items() if value]
+        named = {"TagSpecification.1.ResourceType": "instance"} if given else {}
+        for number, (name, value) in enumerate(given, start=1):
+            named |= {f"TagSpecification.1.Tag.{number}.Key": name, f"TagSpecification.1.Tag.{number}.Value": value}
+        form = {"ImageId": "ami-1e749f67", "MinCount": "1", "MaxCount": "1", "InstanceType": "t3.small", **named}
+        return _first("instanceId", await self.send(region, "RunInstances", **form))
+
+    async def state(self, region: str, reference: str) -> str:
+        """As moto has it."""
+        return await self._state(reference, _scope(region), pretended=False)
+
+    async def default_subnet(self, region: str) -> tuple[str, str]:
+        """And the group of its VPC."""
+        subnet = _first("subnetId", await self.send(region, "DescribeSubnets"))
+        return subnet, _first("groupId", await self.send(region, "DescribeSecurityGroups"))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
@@ -135,8 +163,7 @@ class Ec2Proxy:
         if made is None:
             answer = await self._forward(form, authorization)
             if answer.status == 200:
-                reference = re.findall(r"<instanceId>(.*?)</instanceId>", answer.body.decode())[0]
-                self._made[key] = Made(form, reference, answer)
+                self._made[key] = Made(form, _first("instanceId", answer.body.decode()), answer)
             return answer
         if form != made.form:
             return Answer(400, ERROR.format("IdempotentParameterMismatch", "Not the same request.").encode())
@@ -146,12 +173,12 @@ class Ec2Proxy:
         body = re.sub(rb"(<instanceState>.*?<name>)[a-z-]+", rb"\g<1>" + state.encode(), made.answer.body, flags=re.S)
         return Answer(200, body)
 
-    async def _state(self, reference: str, authorization: str) -> str:
+    async def _state(self, reference: str, authorization: str, *, pretended: bool = True) -> str:
         form = {"Action": "DescribeInstances", "Version": "2016-11-15", "InstanceId.1": reference}
         listed = (await self._forward(form, authorization)).body.decode()
         found = re.search(r"<instanceState>.*?<name>([a-z-]+)", listed, re.S)
-        assert found
-        return self._states.get(reference, found[1])
+        assert found, listed
+        return self._states.get(reference, found[1]) if pretended else found[1]
 
     async def _describe(self, form: Form, authorization: str) -> Answer:
         region = _region(authorization)
@@ -193,9 +220,18 @@ class Ec2Proxy:
     def _next_fault(self, action: str) -> Fault | None:
         for fault in self.faults:
             if fault.action == action:
+                if fault.after:
+                    fault.after -= 1
+                    return None
                 self.faults.remove(fault)
                 return fault
         return None
+
+
+def _first(element: str, body: str) -> str:
+    found = re.search(rf"<{element}>(.*?)</{element}>", body)
+    assert found, body
+    return found[1]
 
 
 def _scope(region: str) -> str:

@@ -10,7 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 STATE_FOLDER: Final = "/var/lib/space-agent"
+ACTIVATE: Final = "/usr/local/lib/space/activate"
+"""Waits until Olares is installed, so that no instance is said to run before."""
 FINAL_EXIT_CODES: Final = (0, 6)
+"""Of `space agent run`: it has finished, or will never be let in."""
 LIMIT_BYTES: Final = 16384
 """EC2's: "User data is limited to 16 KB, in raw form, before it is base64-encoded"."""
 
@@ -52,8 +55,8 @@ class UserDataSettings(BaseModel):
     disk: AbsolutePath = "/olares"
     """The agent reports how much of the file system that holds this is used."""
     restore_target: RestoreTarget | None = RestoreTarget()
-    activation: Annotated[list[str], Field(min_length=1)] | None = None
-    """The command, with its arguments, that the agent runs once a Terminus is ready to be activated."""
+    activation: list[str] = []
+    """The command, with its arguments, that the agent runs, and repeats until it succeeds, once Olares is installed."""
 
 
 class UserDataTooLong(Exception):
@@ -91,7 +94,7 @@ def agent_config(agent: Mapping[str, object], settings: UserDataSettings) -> dic
         "disk": settings.disk,
         "disk_by": "filesystem",
         "restore_target": target.model_dump() if target else None,
-        "activation": settings.activation,
+        "activation": [ACTIVATE, *settings.activation],
     }
 
 
