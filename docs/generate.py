@@ -26,6 +26,7 @@ from space_local.members import MEMBERS
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "tests" / "contracts" / "events"
 GENERATED = "<!-- Written by `make docs`. -->\n"
+FIELDS = re.compile(r"<!-- fields of (\S+) -->.*?<!-- /fields -->", re.DOTALL)
 STATES = re.compile(r"<!-- states(?: of (\w+))? -->.*?<!-- /states -->", re.DOTALL)
 NONE = "\N{EN DASH}"
 FATES = {Fate.ACKNOWLEDGE: "acknowledged", Fate.RETRY: "retried with delay, then set aside", Fate.DEAD: "set aside"}
@@ -47,6 +48,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "events.md", events_page()
     yield ROOT / "docs" / "asyncapi.json", json.dumps(asyncapi(), indent=2) + "\n"
     yield ROOT / "docs" / "errors.md", errors_page()
+    provisioner = ROOT / "docs" / "provisioner.md"
+    yield provisioner, FIELDS.sub(fields, provisioner.read_text())
     for name in sorted(services()):
         readme = ROOT / "services" / name / "README.md"
         if readme.exists() and STATES.search(readme.read_text()):
@@ -58,6 +61,18 @@ def drawn(service: str, found: re.Match[str]) -> str:
     lifecycle = importlib.import_module(f"{service}.domain.{found[1] or 'lifecycle'}")
     mark = f"<!-- states of {found[1]} -->" if found[1] else "<!-- states -->"
     return f"{mark}\n```mermaid\n{diagram(lifecycle)}\n```\n<!-- /states -->"
+
+
+def fields(found: re.Match[str]) -> str:
+    """A table of an event's fields between their marks, in the words of its class."""
+    schema = REGISTRY[found[1]].model_json_schema()
+    lines = ["| Field | Type | Means |", "|---|---|---|"]
+    for name, field in schema["properties"].items():
+        kinds = " or ".join(kind.get("format", kind["type"]) for kind in field.get("anyOf", [field]))
+        optional = "" if name in schema["required"] else "; may be left out"
+        lines.append(f"| `{name}` | {kinds}{optional} | {field['description']} |")
+    table = "\n".join(lines)
+    return f"<!-- fields of {found[1]} -->\n{table}\n<!-- /fields -->"
 
 
 def load_everything() -> None:
@@ -162,7 +177,8 @@ def asyncapi() -> dict[str, Any]:
             "examples": [{"payload": envelope(event)}],
         }
         parts = {"channel": {"$ref": f"#/channels/{key}"}, "messages": [{"$ref": f"#/channels/{key}/messages/{key}"}]}
-        operations[f"{event.publisher()}_sends_{key}"] = {"action": "send", **parts}
+        who = inspect.getdoc(sys.modules[event.__module__])
+        operations[f"{event.publisher()}_sends_{key}"] = {"action": "send", "description": who, **parts}
         for reader in readers.get(name, []):
             operations[f"{reader}_receives_{key}"] = {"action": "receive", **parts}
     return {

@@ -14,8 +14,8 @@ from shared.events.base import Event
 
 
 class _InstanceEvent(Event):
-    owner_id: UUID
-    instance_id: UUID
+    owner_id: UUID = Field(description="Whose it is.")
+    instance_id: UUID = Field(description="The id that it was wanted by.")
     restore_id: UUID | None = Field(None, description="The restore it was wanted for; null for none.")
 
 
@@ -24,11 +24,11 @@ class InstanceRequested(_InstanceEvent):
 
     name: ClassVar[str] = "provisioning.instance.requested.v1"
 
-    instance_name: str
-    provider: str
-    region: str
-    plan: str
-    requested_at: datetime
+    instance_name: str = Field(description="As it was wanted.")
+    provider: str = Field(description="As it was wanted.")
+    region: str = Field(description="As it was wanted.")
+    plan: str = Field(description="As it was wanted.")
+    requested_at: datetime = Field(description="When that was decided.")
 
 
 class InstanceRunning(_InstanceEvent):
@@ -37,12 +37,12 @@ class InstanceRunning(_InstanceEvent):
     name: ClassVar[str] = "provisioning.instance.running.v1"
     consumers: ClassVar[tuple[str, ...]] = ("catalog",)
 
-    instance_name: str
-    provider: str
-    region: str
-    plan: str
+    instance_name: str = Field(description="As it was wanted.")
+    provider: str = Field(description="As it was wanted.")
+    region: str = Field(description="As it was wanted.")
+    plan: str = Field(description="As it was wanted.")
     address: str | None = Field(description="Host name or address, with a port where it is not 443; null for none.")
-    running_at: datetime
+    running_at: datetime = Field(description="Since when its machine runs.")
 
 
 class InstanceEnrolled(_InstanceEvent):
@@ -51,7 +51,7 @@ class InstanceEnrolled(_InstanceEvent):
     name: ClassVar[str] = "provisioning.instance.enrolled.v1"
 
     public_key: str = Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="Ed25519, 32 bytes in base64url.")
-    enrolled_at: datetime
+    enrolled_at: datetime = Field(description="When the secret was shown.")
 
 
 class InstanceFailed(_InstanceEvent):
@@ -59,9 +59,9 @@ class InstanceFailed(_InstanceEvent):
 
     name: ClassVar[str] = "provisioning.instance.failed.v1"
 
-    code: str = Field(description="Stable, such as `name_in_use`, `plan_unknown` or `out_of_capacity`.")
+    code: str = Field(description="Stable, such as `name_in_use`, `offer_unknown` or `out_of_capacity`.")
     reason: str = Field(description="A sentence for the owner.")
-    failed_at: datetime
+    failed_at: datetime = Field(description="Since when that is certain.")
 
 
 class InstanceReturned(_InstanceEvent):
@@ -70,7 +70,7 @@ class InstanceReturned(_InstanceEvent):
     name: ClassVar[str] = "provisioning.instance.returned.v1"
     consumers: ClassVar[tuple[str, ...]] = ("billing",)
 
-    returned_at: datetime
+    returned_at: datetime = Field(description="When its machine was gone; later than every reading of its counters.")
 
 
 class InstanceUsageMeasured(_InstanceEvent):
@@ -79,7 +79,7 @@ class InstanceUsageMeasured(_InstanceEvent):
     name: ClassVar[str] = "provisioning.instance.usage_measured.v1"
     consumers: ClassVar[tuple[str, ...]] = ("billing",)
 
-    measured_at: datetime
+    measured_at: datetime = Field(description="When the counters were read; one reading per instance and instant.")
     traffic_bytes: int = Field(
         ge=0, description="Bytes sent and received since the counter began; one that falls was restarted from zero."
     )

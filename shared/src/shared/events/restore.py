@@ -99,13 +99,13 @@ class InstanceWanted(Event):
     name: ClassVar[str] = "restore.instance_wanted.v1"
     consumers: ClassVar[tuple[str, ...]] = ("provisioning",)
 
-    owner_id: UUID
+    owner_id: UUID = Field(description="Whose it is to be.")
     restore_id: UUID | None = Field(None, description="What is to be restored on it; null for a new, empty Terminus.")
     instance_id: UUID = Field(description="Chosen by who wants it: one id, one machine, however often this comes.")
     instance_name: str = Field(description="An Olares name, such as alice@olares.com; unique among the owner's.")
-    provider: str
-    region: str
-    plan: str
+    provider: str = Field(description="Of the offer that was chosen.")
+    region: str = Field(description="Of the offer that was chosen.")
+    plan: str = Field(description="Of the offer that was chosen.")
 
 
 class InstanceUnwanted(Event):
@@ -114,7 +114,7 @@ class InstanceUnwanted(Event):
     name: ClassVar[str] = "restore.instance_unwanted.v1"
     consumers: ClassVar[tuple[str, ...]] = ("provisioning",)
 
-    owner_id: UUID
-    restore_id: UUID | None = None
-    instance_id: UUID
+    owner_id: UUID = Field(description="Whose it is to be.")
+    restore_id: UUID | None = Field(None, description="The restore it was wanted for; null for none.")
+    instance_id: UUID = Field(description="The id that it was wanted by, or will have been when that word arrives.")
     reason: str = Field(description="A sentence for the owner.")
