@@ -26,8 +26,7 @@ class AgentDouble:
 
     @property
     def public_key(self) -> str:
-        public: str = OKPKey.import_key(self.private_key).as_dict(private=False)["x"]
-        return public
+        return str(OKPKey.import_key(self.private_key).as_dict(private=False)["x"])
 
     @property
     def now(self) -> datetime:

@@ -22,10 +22,10 @@ PUBLIC_KEY = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 
 
 def _utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("not an instant that there is in UTC") from None
+    # Clocks that were never set begin in 1970; at the far ends of time the database has infinities instead.
+    if not 1970 <= instant.year <= 9000:
+        raise ValueError("not between the years 1970 and 9000")
+    return instant.astimezone(UTC)
 
 
 Number = Annotated[int, Field(ge=1, le=MAX_NUMBER, strict=True)]
