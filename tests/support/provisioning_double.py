@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class ProvisioningDouble:
     """So many of the next answers are lost after what was asked is done."""
     refusals: list[Answer] = field(default_factory=list)
     """The next answers, in place of doing what was asked."""
+    retry_after: str | None = None
+    """What a refusal says in the header of this name."""
     refused_lines: set[str] = field(default_factory=set)
     """Lines that the log takes by no means."""
     before_answer: Callable[[Request], None] = lambda request: None
@@ -62,16 +65,19 @@ class ProvisioningDouble:
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
+        self._tls: ssl.SSLContext | None = None
         self.open()
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self._port}"
 
     def open(self) -> None:
         """Be there, again at the same address after `close`."""
         self._server = _Server(("127.0.0.1", self._port), _handler(self))
         self._port = self._server.server_port
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
@@ -80,6 +86,12 @@ class ProvisioningDouble:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self.close()
+        self._tls = context
+        self.open()
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.clock_ahead
@@ -198,6 +210,8 @@ def _handler(double: ProvisioningDouble) -> type[BaseHTTPRequestHandler]:
             try:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
+                if status >= 400 and double.retry_after is not None:
+                    self.send_header("Retry-After", double.retry_after)
                 self.end_headers()
                 self.wfile.write(content)
             except OSError:

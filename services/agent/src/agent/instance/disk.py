@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -55,7 +56,7 @@ class Disk:
             self._rests_until = time.monotonic() + REST * (time.monotonic() - began)
 
     def _walk(self, path: Path) -> int:
-        """The sizes of all files below, a file with several names once; what cannot be read counts as nothing."""
+        """The sizes of the regular files below, one with several names once; what cannot be read counts as nothing."""
         total = 0
         seen: set[tuple[int, int]] = set()
         for folder, _, names in os.walk(path):
@@ -64,8 +65,9 @@ class Disk:
             for name in names:
                 with suppress(OSError):
                     found = os.lstat(os.path.join(folder, name))  # noqa: PTH118  (a Path for each file takes twice as long)
-                    if found.st_nlink == 1 or (found.st_dev, found.st_ino) not in seen:
+                    file = (found.st_dev, found.st_ino)
+                    if stat.S_ISREG(found.st_mode) and file not in seen:
                         total += found.st_size
-                    if found.st_nlink > 1:
-                        seen.add((found.st_dev, found.st_ino))
+                        if found.st_nlink > 1:
+                            seen.add(file)
         return total

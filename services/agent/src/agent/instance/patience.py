@@ -23,11 +23,12 @@ class Patience:
     async def after(self, error: CallFailed) -> None:
         """Wait, unless all that was wrong was the clock."""
         words = str(error)
+        if error.mended_clock:
+            self._say("This machine's clock is wrong: the server's time is used.")
+            return
         if self._what is not None and words != self._said:
             self._say(f"{self._what} failed: {words} It is tried again until it works.")
             self._said = words
-        if error.mended_clock:
-            return
         await asyncio.sleep(max(self._pause(), min(error.retry_after, LONGEST_ASKED_SECONDS)))
 
     def over(self) -> None:
