@@ -1,4 +1,4 @@
-"""The example in deploy/provisioner-example as its own process, over a real broker, with machines that are processes."""
+"""The example of a provisioner as a process of its own, over a real broker, with machines that are processes."""
 
 import asyncio
 import json
@@ -290,12 +290,14 @@ async def test_killed_at_every_line_there_is_one_machine_and_one_end_for_each_in
         await ready(world)
     lines, instances = world.folder / "lines", [uuid4()]
     while True:
-        await world.publish(wanted(instances[-1]), wanted(instances[-1], plan="large"))
-        if len(instances) % 3 == 0:
-            await world.publish(unwanted(instances[-2]), wanted(instance_name="x"))
+        # The second has another name and is the same order; every third instance is after a name that may be taken.
+        name = "taken@olares.com" if len(instances) % 3 == 0 else f"n{len(instances)}@olares.com"
+        await world.publish(wanted(instances[-1], instance_name=name), wanted(instances[-1]))
+        if len(instances) % 4 == 0:
+            await world.publish(unwanted(instances[-2]))
         async with world.example(str(KILLER), str(lines)) as process:
             try:
-                await asyncio.wait_for(process.wait(), 3)
+                await asyncio.wait_for(process.wait(), 10)
             except TimeoutError:
                 break  # It came to no line where it was not killed before.
         assert process.returncode == -signal.SIGKILL
