@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from provisioning.ports import Machine, MachineState, OrderRefused, OutOfCapacity, Unanswered
-from tests.support.machines import DRIVERS, DriverUnderTest, until
+from tests.support.local_machines import until
+from tests.support.machines import DRIVERS, DriverUnderTest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from provisioning.adapters import sandbox
 from provisioning.adapters.sandbox import SandboxDriver
 from provisioning.ports import CredentialsRefused, OrderRefused, OutOfCapacity, Unanswered
-from tests.support.machines import local_driver, machines_root, wanted
+from tests.support.local_machines import local_driver, machines_root, wanted
 
 
 @pytest_asyncio.fixture

@@ -14,12 +14,11 @@ from uuid import UUID, uuid4
 
 from provisioning.adapters.local import LocalDriver
 from provisioning.ports import Machine, MachineState, OrderRefused
-from tests.support.machines import local_driver, processes_of, starts, until, wanted
+from tests.support.local_machines import REGION, local_driver, processes_of, starts, until, wanted
 
 SLEEPER = ("/bin/sh", "-c", 'echo $$ >> "$HOME/starts"; exec sleep 600', "sh")
 """A machine's program that is there at once."""
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_DIRECTORY
-REGION = "local"
 
 Change = Callable[[LocalDriver, UUID], Awaitable[object]]
 CHANGES: dict[str, Change] = {
