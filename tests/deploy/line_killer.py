@@ -1,4 +1,4 @@
-"""Runs a program and kills it as it comes to a line of its functions where it was not killed yet.
+"""Runs a program and kills it as it comes to a line of its functions where it was not killed yet, once it is set up.
 
 ``python line_killer.py LINES PROGRAM``: LINES is the file that remembers where it was killed.
 """
@@ -19,6 +19,8 @@ def trace(frame: FrameType, event: str, _: Any) -> Any:
     file = Path(frame.f_code.co_filename)
     if file.parent != PROGRAM.parent or frame.f_code.co_name == "<module>":
         return None
+    if frame.f_code.co_name == "main" and "message" not in frame.f_locals:
+        return trace
     line = f"{file.name}:{frame.f_lineno}"
     if event == "line" and line not in SEEN:
         with LINES.open("a") as lines:
