@@ -208,12 +208,16 @@ async def test_each_role_can_be_a_process_of_its_own(options: Options) -> None:
 
 
 async def test_with_a_host_for_others_the_origin_has_tls_too(options: Options) -> None:
-    async with System(replace(options, host="space.example")) as system:
-        assert system.origin == f"https://space.example:{options.origin_port}"
+    said: list[str] = []
+    async with System(replace(options, host="space.invalid"), said.append) as system:
+        assert [line.partition(" (")[0] for line in said] == [
+            f"This machine does not reach itself at https://space.invalid:{options.origin_port}"
+        ]
+        assert system.origin == f"https://space.invalid:{options.origin_port}"
         trust = ssl.create_default_context(cafile=str(system.ca_file))
         async with httpx.AsyncClient(verify=trust) as client:
             answer = await client.get(
-                f"https://127.0.0.1:{options.origin_port}/readyz", extensions={"sni_hostname": "space.example"}
+                f"https://127.0.0.1:{options.origin_port}/readyz", extensions={"sni_hostname": "space.invalid"}
             )
         assert answer.status_code == 200
 

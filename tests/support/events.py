@@ -2,14 +2,43 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import aio_pika
 
 from shared.broker import EVENTS
+from shared.events.base import Envelope, Event
 
 QUEUE = "tests.everything"
+
+
+async def publish(broker_url: str, event: Event) -> None:
+    """Publish an event of somebody who is not there."""
+    envelope = Envelope(
+        id=uuid4(),
+        source=f"/{event.publisher()}",
+        type=event.name,
+        time=datetime.now(UTC),
+        data=event.model_dump(mode="json"),
+    )
+    await send(broker_url, [envelope.model_dump(mode="json")])
+
+
+async def send(broker_url: str, envelopes: list[dict[str, Any]]) -> None:
+    async with await aio_pika.connect(broker_url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(EVENTS)
+        for envelope in envelopes:
+            message = aio_pika.Message(
+                json.dumps(envelope).encode(),
+                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                content_type="application/cloudevents+json",
+                message_id=envelope["id"],
+                type=envelope["type"],
+            )
+            await exchange.publish(message, routing_key=envelope["type"])
 
 
 class Tap:
@@ -32,7 +61,8 @@ class Tap:
 
     def publish_again(self, envelopes: list[dict[str, Any]], *, fresh_ids: bool) -> None:
         """Publish events that were published before, as they were or as if each had happened again."""
-        asyncio.run(self._publish([{**item, "id": str(uuid4())} if fresh_ids else item for item in envelopes]))
+        again = [{**item, "id": str(uuid4())} if fresh_ids else item for item in envelopes]
+        asyncio.run(send(self._url, again))
 
     def waiting(self, *queues: str) -> int:
         """How many messages wait in these queues."""
@@ -58,17 +88,3 @@ class Tap:
             while (message := await queue.get(fail=False)) is not None:
                 self.seen.append(json.loads(message.body))
                 await message.ack()
-
-    async def _publish(self, envelopes: list[dict[str, Any]]) -> None:
-        async with await aio_pika.connect(self._url) as connection:
-            channel = await connection.channel()
-            exchange = await channel.get_exchange(EVENTS)
-            for envelope in envelopes:
-                message = aio_pika.Message(
-                    json.dumps(envelope).encode(),
-                    delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                    content_type="application/cloudevents+json",
-                    message_id=envelope["id"],
-                    type=envelope["type"],
-                )
-                await exchange.publish(message, routing_key=envelope["type"])

@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 
+from shared.events.restore import InstanceWanted
 from space_local import ports
 from space_local.options import Options
 from space_local.process import Server
 from space_local.system import ServiceProcess, System
+from tests.support.events import publish
 from tests.support.folders import sum_of_files
 
 ResultT = TypeVar("ResultT")
@@ -191,6 +194,19 @@ class WholeSystem:
         )
         address = f"{self.system.store_endpoint}/vault/p1.amazonaws.com/backups/{space['prefix']}/olares-backups"
         return key_id, address
+
+    def want_instance(self, owner_id: UUID, name: str, plan: str = "small") -> UUID:
+        """Ask for a local instance, as restore will; its id."""
+        instance_id = uuid4()
+        event = InstanceWanted(
+            owner_id=owner_id, instance_id=instance_id, instance_name=name, provider="local", region="local", plan=plan
+        )
+        asyncio.run(publish(self.system.rabbitmq.url, event))
+        return instance_id
+
+    def machine_folder(self, instance_id: UUID) -> Path:
+        """Where the driver of local machines keeps a machine."""
+        return self.system.instances_folder / "local" / str(instance_id)
 
     def internal(self, service: str, caller: str) -> httpx.Client:
         """A service's internal listener, as one of its callers."""
