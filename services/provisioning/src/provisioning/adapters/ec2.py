@@ -60,6 +60,10 @@ class Listed:
     private: str
     tags: dict[str, str]
 
+    @property
+    def ends(self) -> bool:
+        return self.state in ("shutting-down", GONE)
+
     @classmethod
     def of(cls, item: Element) -> "Listed":
         return cls(
@@ -108,7 +112,6 @@ class Ec2Driver:
         "Ensuring idempotency in Amazon EC2 API requests": with other parameters EC2 refuses a token that it knows, and
         with a subnet in another zone it does not know it. Both come from settings that were changed meanwhile.
         """
-        _refuse_strange_region(wanted.region)
         return await self._call(wanted.region, lambda region: self._create(region, wanted), OutOfCapacity, OrderRefused)
 
     async def find(self, region: str, instance_id: UUID) -> Sequence[Machine]:
@@ -154,7 +157,7 @@ class Ec2Driver:
     async def destroy(self, region: str, reference: str) -> None:
         def destroy_in(opened: Region) -> None:
             listed = self._listed(opened, reference)
-            if listed is not None and listed.state not in ("shutting-down", GONE):
+            if listed is not None and not listed.ends:
                 opened.ask("TerminateInstances", **{"InstanceId.1": reference})
 
         await self._call(region, destroy_in)
@@ -180,6 +183,9 @@ class Ec2Driver:
 
     async def _call(self, region: str, work: Callable[[Region], T], *may_raise: type[Exception]) -> T:
         """Do the work in a thread; of what EC2 refuses, only `may_raise` and CredentialsRefused are raised as such."""
+        if not REGION_NAME.fullmatch(region):
+            refusal = OrderRefused if OrderRefused in may_raise else Unanswered
+            raise refusal(f"EC2 has no region {region!r}")
         until = time.monotonic() + self._deadline_seconds
 
         def in_thread() -> T:
@@ -200,7 +206,7 @@ class Ec2Driver:
 
     def _create(self, opened: Region, wanted: MachineWanted) -> Machine:
         listed = self._look_up(opened, wanted.instance_id) or [self._run(opened, wanted)]
-        alive = [one for one in listed if STATES.get(one.state) is not MachineState.ENDING and one.state != GONE]
+        alive = [one for one in listed if not one.ends]
         if not alive:
             raise OrderRefused(f"the machine of {wanted.instance_id} was destroyed: {listed[0].reference}")
         return self._machine(wanted.region, alive[0], wanted.instance_id)
@@ -257,8 +263,8 @@ class Ec2Driver:
 
     def _known(self, opened: Region, reference: str) -> Listed:
         listed = self._listed(opened, reference)
-        if listed is None:
-            raise Unanswered(f"EC2 lists no machine {reference} of this installation")
+        if listed is None or listed.ends:
+            raise Unanswered(f"EC2 lists no machine {reference} of this installation that has not come to its end")
         return listed
 
     def _machine(self, region: str, listed: Listed, instance_id: UUID) -> Machine:
@@ -279,8 +285,3 @@ def _instance_id(listed: Listed) -> UUID | None:
         return UUID(listed.tags.get(INSTANCE, ""))
     except ValueError:
         return None
-
-
-def _refuse_strange_region(region: str) -> None:
-    if not REGION_NAME.fullmatch(region):
-        raise OrderRefused(f"EC2 has no region {region!r}")
