@@ -42,7 +42,7 @@ check: lint types test ## everything CI runs, in its order
 lint: bootstrap ## ruff and the import contracts
 	@.ci/lint
 types: bootstrap ## mypy, strict
-	@$(PYTHON_BIN) -m mypy shared/src services/identity/src services/catalog/src services/billing/src services/provisioning/src services/restore/src services/agent/src deploy/local/src deploy/images docs tests
+	@$(PYTHON_BIN) -m mypy shared/src services/identity/src services/catalog/src services/billing/src services/provisioning/src services/restore/src services/agent/src deploy/local/src deploy/images deploy/provisioner-example docs tests
 test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog for one)
 	@$(PYTHON_BIN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
