@@ -332,6 +332,7 @@ def test_a_log_is_followed_over_breaks_each_line_once_until_the_instance_is_over
     assert done.returncode == 0
     assert [line.split()[4] for line in done.stdout.splitlines()] == ["1", "2", "3", "4", "5"]
     assert "The instance is over" in done.stderr
+    assert done.stderr.count("Trying again") == 3
     asked = [asked.headers["last-event-id"] for asked in double.asked if asked.path.endswith("/log")]
     assert asked == ["0", "2", "2", "3"]
 
