@@ -74,17 +74,17 @@ def test_numbers_never_come_twice_however_often_the_agent_is_killed(
                 os.kill(agent.pid, signal.SIGKILL)
 
     double.before_answer = note
-    for _ in range(4):
+    for _ in range(3):
         agent.start()
         agent.wait()
 
-    assert len(seen) >= 16
+    assert len(seen) >= 12
     assert seen == sorted(set(seen))
 
 
 def test_an_agent_killed_at_any_moment_goes_on(double: ProvisioningDouble, agent: AgentProcess) -> None:
     moments = random.Random(7)
-    for _ in range(5):
+    for _ in range(3):
         agent.start()
         time.sleep(moments.uniform(0.3, 1.2))
         agent.kill()

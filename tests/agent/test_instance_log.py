@@ -91,13 +91,14 @@ async def test_a_batch_whose_answer_is_lost_is_sent_again_and_kept_once(
 
 
 def test_over_kills_and_outages_each_line_arrives_once(double: ProvisioningDouble, agent: AgentProcess) -> None:
-    moments = random.Random(11)
+    enough = random.Random(11)
     agent.told["activation"] = ["sh", "-c", "for i in $(seq 200); do echo said $i; sleep 0.005; done; sleep 60"]
-    for start in range(5):
+    for start in range(4):
         if start % 2:
             double.close()
         agent.start()
-        time.sleep(moments.uniform(0.6, 1.4))
+        wanted = (agent.output.count("said") if start else 0) + enough.randint(20, 150)
+        wait_until(lambda wanted=wanted: agent.output.count("said") >= wanted)  # type: ignore[misc]
         agent.kill()
         if start % 2:
             double.open()
@@ -112,7 +113,7 @@ def test_over_kills_and_outages_each_line_arrives_once(double: ProvisioningDoubl
     assert len([line for line in arrived if line.startswith("said ")]) > 50
     rest = iter(written)
     assert all(line in rest for line in arrived)
-    assert len(written) - len(arrived) <= 6
+    assert len(written) - len(arrived) <= 4 + 1
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before it is kept", "before it is answered"])
@@ -135,6 +136,16 @@ def test_an_agent_killed_while_it_delivers_delivers_after_the_restart(
     wait_until(lambda: len(double.log) >= 5 and len([line for line in double.lines() if "starts" in line]) == 2)
 
     assert sorted(double.log) == list(range(1, len(double.log) + 1))
+
+
+async def test_a_server_that_says_it_has_nothing_is_not_asked_without_pause(
+    double: ProvisioningDouble, tmp_path: Path
+) -> None:
+    double.keeps_log = False
+    async with living(settings(double, tmp_path / "folder")):
+        await until(lambda: len(double.heartbeats) >= 10)
+
+    assert 1 <= double.count("log") <= 3
 
 
 async def test_a_line_that_the_server_does_not_take_holds_up_no_other(
@@ -211,11 +222,10 @@ async def test_the_oldest_lines_are_given_up_with_a_line_that_says_how_many(
     lines = await again.batch()
 
     assert len(lines) <= 100
-    first = lines[0]["number"]
-    assert isinstance(first, int)
-    assert lines[0]["line"] == f"Here {first} lines of the log are missing: they could not be sent in time."
-    assert [line["line"] for line in lines[1:]] == [f"line {number}" for number in range(first + 1, 251)]
-    assert [line["number"] for line in lines[1:]] == list(range(first + 1, 251))
+    first = lines[0].number
+    assert lines[0].wire()["line"] == f"Here {first} lines of the log are missing: they could not be sent in time."
+    assert [line.line for line in lines[1:]] == [f"line {number}" for number in range(first + 1, 251)]
+    assert [line.number for line in lines[1:]] == list(range(first + 1, 251))
     again.close()
 
 
@@ -230,8 +240,8 @@ async def test_lines_given_up_are_counted_anew_when_some_had_arrived(
 
     lines = await journal.batch()
 
-    assert lines[0] == {"number": 10, "logged_at": lines[0]["logged_at"], "line": lines[0]["line"]}
-    assert str(lines[0]["line"]).startswith("Here 6 lines")
+    assert lines[0].number == 10
+    assert str(lines[0].wire()["line"]).startswith("Here 6 lines")
     journal.close()
 
 
@@ -255,7 +265,7 @@ async def test_a_batch_is_not_larger_than_a_request_may_be(folder: Folder) -> No
     lines = await journal.batch()
 
     assert 1 < len(lines) < 300
-    assert len(json.dumps(lines, ensure_ascii=False).encode()) < 600_000
+    assert len(json.dumps([line.wire() for line in lines], ensure_ascii=False).encode()) < 600_000
     journal.close()
 
 
@@ -263,13 +273,14 @@ async def test_the_file_does_not_grow_with_what_was_delivered(folder: Folder) ->
     journal = open_journal(folder)
     for number in range(1, 3001):
         journal.say(f"line {number}")
-        journal.acknowledge(number + 1)
+        if number % 50 == 0:
+            journal.acknowledge(number + 1)
 
     assert (folder.path / "log.jsonl").stat().st_size < 100_000
     journal.close()
     again = open_journal(folder)
     again.say("next")
-    assert [line["number"] for line in await again.batch()] == [3001]
+    assert [line.number for line in await again.batch()] == [3001]
     again.close()
 
 
@@ -284,7 +295,7 @@ async def test_a_line_that_was_cut_off_spoils_no_other(folder: Folder) -> None:
     again.close()
     last = open_journal(folder)
 
-    assert [line["line"] for line in await last.batch()] == ["first", "second"]
+    assert [line.line for line in await last.batch()] == ["first", "second"]
     last.close()
 
 
@@ -294,7 +305,7 @@ async def test_a_log_that_was_lost_goes_on_after_what_the_server_has(folder: Fol
     journal.acknowledge(41)
     journal.say("new")
 
-    assert [line["number"] for line in await journal.batch()] == [41]
+    assert [line.number for line in await journal.batch()] == [41]
     journal.close()
 
 
@@ -308,5 +319,5 @@ async def test_a_full_disk_costs_no_line_that_can_be_sent(folder: Folder, monkey
         patched.setattr("agent.instance.log_file.os.write", full)
         journal.say("first")
         journal.say("second")
-        assert [line["line"] for line in await journal.batch()] == ["first", "second"]
+        assert [line.line for line in await journal.batch()] == ["first", "second"]
     journal.close()

@@ -1,6 +1,5 @@
 """A stand-in for provisioning as agents see it: a real HTTP server that enrols, verifies, hears and orders."""
 
-import base64
 import json
 import ssl
 import threading
@@ -9,16 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
+from pydantic import ValidationError
+
+from provisioning.domain import agent_token
+from provisioning.operations.agents import MAX_AHEAD
+from provisioning.schemas.agents import EnrolmentRequest, HeartbeatRequest, LogRequest
 
 HEARTBEAT_SECONDS = 0.1
-FUTURE = timedelta(seconds=120)
-LEEWAY_SECONDS = 30
-LONGEST_TOKEN_SECONDS = 300
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -42,20 +40,23 @@ class ProvisioningDouble:
     name: str = "alice@olares.com"
     clock_ahead: timedelta = timedelta()
     """Of this server's clock before the agent's."""
-    public_key: str | None = None
+    public_key: bytes | None = None
     heartbeats: list[dict[str, Any]] = field(default_factory=list)
     log: dict[int, str] = field(default_factory=dict)
-    logged_at: dict[int, datetime] = field(default_factory=dict)
     orders: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     over: bool = False
     requests: list[Request] = field(default_factory=list)
+    malformed: list[str] = field(default_factory=list)
+    """What was wrong with requests that provisioning would not take as they are."""
     lost_answers: int = 0
     """So many of the next answers are lost after what was asked is done."""
     refusals: list[Answer] = field(default_factory=list)
     """The next answers, in place of doing what was asked."""
     retry_after: str | None = None
     """What a refusal says in the header of this name."""
+    keeps_log: bool = True
+    """Otherwise it says that it has nothing yet, whatever it is sent."""
     refused_lines: set[str] = field(default_factory=set)
     """Lines that the log takes by no means."""
     before_answer: Callable[[Request], None] = lambda request: None
@@ -82,6 +83,7 @@ class ProvisioningDouble:
 
     def close(self) -> None:
         """Be away."""
+        assert self.malformed == []
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -112,7 +114,11 @@ class ProvisioningDouble:
             what = path.removeprefix(f"/api/v1/instances/{self.instance_id}/")
             request = Request(what, json.loads(body or b"{}"), token)
             self.requests.append(request)
-            answer = self.refusals.pop(0) if self.refusals else self._answer(method, request)
+            try:
+                answer = self.refusals.pop(0) if self.refusals else self._answer(method, request)
+            except ValidationError as error:
+                answer = 422, {"status": 422, "code": "request_invalid", "detail": str(error)}
+                self.malformed.append(str(error))
             request.status = answer[0]
             return request, answer
 
@@ -133,40 +139,34 @@ class ProvisioningDouble:
             return self.problem(401, "agent_unknown", server_time=self.now().isoformat())
         if self.over:
             return self.problem(410, "instance_over")
-        return self._hear(request.body) if request.what == "heartbeats" else self._keep(request.body["lines"])
+        return self._hear(request.body) if request.what == "heartbeats" else self._keep(request.body)
 
     def _enrol(self, body: dict[str, Any]) -> Answer:
+        said = EnrolmentRequest.model_validate(body)
         if self.over:
             return self.problem(410, "instance_over")
-        if body["secret"] != self.secret:
+        if said.secret.get_secret_value() != self.secret:
             return self.problem(401, "enrolment_refused")
-        if self.public_key not in {None, body["public_key"]}:
+        if self.public_key not in {None, said.key}:
             return self.problem(410, "enrolment_spent")
-        assert len(base64.urlsafe_b64decode(body["public_key"] + "=")) == 32
-        self.public_key = body["public_key"]
+        self.public_key = said.key
         return 200, {"instance_id": self.instance_id, "instance_name": self.name, "restore_id": None, **self._told()}
 
     def _is_signed(self, token: str | None) -> bool:
-        """The token is this agent's, for us, of now and short-lived."""
+        """As provisioning sees it: by this agent, for us, just now."""
         if token is None or self.public_key is None:
             return False
-        key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": self.public_key})
-        now = self.now().timestamp()
         try:
-            decoded = jwt.decode(token, key, algorithms=["Ed25519"])
-        except (JoseError, ValueError):
+            agent_token.verify(
+                token, self.public_key, instance_id=UUID(self.instance_id), audience=self.origin, now=self.now()
+            )
+        except agent_token.TokenRefused:
             return False
-        claims = decoded.claims
-        return (
-            decoded.header == {"alg": "Ed25519", "typ": "agent+jwt"}
-            and claims.keys() == {"iss", "sub", "aud", "iat", "exp"}
-            and claims["iss"] == claims["sub"] == self.instance_id
-            and claims["aud"] == self.origin
-            and claims["iat"] - LEEWAY_SECONDS <= now < claims["exp"] <= claims["iat"] + LONGEST_TOKEN_SECONDS
-        )
+        return True
 
     def _hear(self, body: dict[str, Any]) -> Answer:
-        if datetime.fromisoformat(body["sent_at"]) > self.now() + FUTURE:
+        said = HeartbeatRequest.model_validate_json(json.dumps(body))
+        if said.sent_at > self.now() + MAX_AHEAD:
             return self.problem(422, "heartbeat_from_future", server_time=self.now().isoformat())
         self.heartbeats.append(body)
         for order_id in body["done_orders"]:
@@ -176,13 +176,14 @@ class ProvisioningDouble:
             "orders": [{"order_id": order_id, "kind": kind} for order_id, kind in self.orders.items()]
         }
 
-    def _keep(self, lines: list[dict[str, Any]]) -> Answer:
-        assert 0 < len(lines) <= 500
-        if any(line["line"] in self.refused_lines or not 0 < len(line["line"]) <= 4000 for line in lines):
+    def _keep(self, body: dict[str, Any]) -> Answer:
+        said = LogRequest.model_validate_json(json.dumps(body))
+        if any(line.line in self.refused_lines for line in said.lines):
             return self.problem(422, "request_invalid")
-        for line in lines:
-            self.log.setdefault(line["number"], line["line"])
-            self.logged_at.setdefault(line["number"], datetime.fromisoformat(line["logged_at"]))
+        if not self.keeps_log:
+            return 200, {"next_number": 1}
+        for line in said.lines:
+            self.log.setdefault(line.number, line.line)
         return 200, {"next_number": max(self.log) + 1}
 
     def _told(self) -> dict[str, Any]:
@@ -198,8 +199,12 @@ class _Server(ThreadingHTTPServer):
 def _handler(double: ProvisioningDouble) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-            assert len(body) <= 1_000_000
+            size = int(self.headers["Content-Length"] or 0)
+            body = self.rfile.read(size)
+            if len(body) < size:
+                # Its caller was killed in the middle.
+                return
+            assert size <= 1_000_000
             token = (self.headers["Authorization"] or "").removeprefix("Bearer ") or None
             request, (status, answer) = double.act(self.command, self.path, body, token)
             double.before_answer(request)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from agent.instance.journal import LINE_CHARACTERS, Journal
 
-DEADLINE_SECONDS = 1800.0
+DEADLINE_SECONDS = 3600.0
 GRACE_SECONDS = 2.0
 # What was left running in the background may hold the pipe open for ever.
 DRAIN_SECONDS = 0.5

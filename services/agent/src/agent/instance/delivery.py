@@ -1,14 +1,17 @@
 """Bringing an agent's log to the server, each line once, however often either of them is away."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from agent.instance.journal import BATCH_LINES, Journal
+from agent.instance.log_file import Line
 from agent.instance.patience import Patience
-from agent.instance.server import CallFailed, Refused, Server
+from agent.instance.server import CallFailed, Refused, Server, Unanswered
 
 FLUSH_SECONDS = 5.0
-_TOO_MUCH = frozenset({413, 422})
+REFUSED_SECONDS = 0.1
+_NOT_TO_BE_TAKEN = frozenset({413, 422})
 
 
 class Delivery:
@@ -36,10 +39,12 @@ class Delivery:
     async def _deliver(self) -> None:
         while lines := await self._journal.batch(self._most):
             try:
-                logged = await self._server.log(lines)
+                logged = await self._server.log([line.wire() for line in lines])
+                if logged.next_number <= lines[0].number:
+                    raise Unanswered("The server took the log and has none of it.")
             except CallFailed as error:
-                if isinstance(error, Refused) and error.status in _TOO_MUCH:
-                    self._narrow(lines[-1]["number"] if len(lines) == 1 else None)
+                if isinstance(error, Refused) and error.status in _NOT_TO_BE_TAKEN:
+                    await self._narrow(lines)
                 else:
                     await self._patience.after(error)
                 continue
@@ -47,8 +52,9 @@ class Delivery:
             self._journal.acknowledge(logged.next_number)
             self._most = min(2 * self._most, BATCH_LINES)
 
-    def _narrow(self, refused: object) -> None:
+    async def _narrow(self, lines: Sequence[Line]) -> None:
         """A line that the server takes by no means must not hold up those behind it."""
         self._most = max(1, self._most // 2)
-        if isinstance(refused, int):
-            self._journal.acknowledge(refused + 1)
+        if len(lines) == 1:
+            self._journal.acknowledge(lines[0].number + 1)
+        await asyncio.sleep(REFUSED_SECONDS)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from agent.config import JsonObject
 from agent.instance.kept import Folder, KeptNumber
 from agent.instance.log_file import Line, LogFile
 from agent.output import readable
@@ -57,16 +56,15 @@ class Journal:
             self._add(Line(self._last + 1, logged_at, text[start : start + LINE_CHARACTERS]))
         self.news.set()
 
-    async def batch(self, most: int = BATCH_LINES) -> list[JsonObject]:
+    async def batch(self, most: int = BATCH_LINES) -> list[Line]:
         """The oldest lines that the server does not have, at least one if there are any; on the disk by now."""
-        chosen: list[JsonObject] = []
+        chosen: list[Line] = []
         size = 0
         for line in self.waiting:
-            wire = line.wire()
-            size += len(json.dumps(wire, ensure_ascii=False).encode())
+            size += len(json.dumps(line.wire(), ensure_ascii=False).encode())
             if chosen and (size > BATCH_BYTES or len(chosen) >= most):
                 break
-            chosen.append(wire)
+            chosen.append(line)
         if chosen:
             await asyncio.to_thread(self._file.sync)
         return chosen
