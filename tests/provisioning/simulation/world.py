@@ -114,8 +114,8 @@ class World:
 
     async def live(self, steps: int) -> None:
         """A life full of trouble."""
-        self.cloud.trouble, self.mortality = self.random.choice((0.0, 0.1, 0.3)), self.random.choice((0.0, 0.02, 0.06))
-        for _ in range(self.random.randrange(1, 4)):
+        self.cloud.trouble, self.mortality = self.random.choice((0.05, 0.2, 0.4)), self.random.choice((0.0, 0.02, 0.06))
+        for _ in range(self.random.randrange(2, 5)):
             self.wish()
         for _ in range(steps):
             step = self.random.choices(*self._choices())[0]
