@@ -15,7 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from shared.auth import ALGORITHM, TOKEN_TYPE
+from shared.auth import ALGORITHM, TOKEN_TYPE, Scope
 from space_local.members import MEMBERS
 from tests.support.devices import Device
 from tests.support.whole_system import WholeSystem, eventually
@@ -34,10 +34,18 @@ PUBLIC = {
     # The credential is in the body: the ticket, and the secret that redeemed it.
     ("post", "/api/v1/tickets/redeem"),
     ("post", "/api/v1/restores/{restore_id}/reports"),
+    # The credential is in the body: the one-time secret that the machine was given.
+    ("post", "/api/v1/instances/{instance_id}/enrolment"),
+    ("get", "/api/v1/offers"),
     ("get", "/api/v1/price-book"),
     ("get", "/api/v1/quotes/keys.json"),
     # The credential is a signature.
     ("post", "/api/v1/payments/webhooks/{provider}"),
+}
+AGENTS = {
+    # The credential is a token that the agent of that very instance signs.
+    ("post", "/api/v1/instances/{instance_id}/heartbeats"),
+    ("post", "/api/v1/instances/{instance_id}/log"),
 }
 ABOUT_NOBODYS_THING = {
     # What another owner may do as well, with things of their own.
@@ -48,6 +56,7 @@ ABOUT_NOBODYS_THING = {
     ("get", "/api/v1/terminus"),
     ("post", "/api/v1/terminus"),
     ("get", "/api/v1/restores"),
+    ("get", "/api/v1/instances"),
     ("get", "/api/v1/me"),
     ("get", "/api/v1/me/sessions"),
     ("get", "/api/v1/me/devices"),
@@ -104,6 +113,7 @@ def things(_keep: Kept, running_system: WholeSystem) -> dict[str, str]:
             "payment_method_id": method["payment_method_id"],
             "payment_id": eventually(lambda: api.get("/payments").json()["items"])[0]["payment_id"],
             "name": issued_invoice(running_system, device.owner_id),
+            "instance_id": reserved_instance(running_system, device.owner_id),
             "provider": "sandbox",
         }
 
@@ -122,6 +132,16 @@ def issued_invoice(whole: WholeSystem, owner_id: str) -> str:
         number,
     )
     return number
+
+
+def reserved_instance(whole: WholeSystem, owner_id: str) -> str:
+    """An instance whose name is kept for an order that is being paid."""
+    instance_id = str(uuid4())
+    wanted = {"instance_id": instance_id, "owner_id": owner_id, "instance_name": "kept@olares.com", **QUOTED}
+    with whole.internal("provisioning", "restore") as restore:
+        # Until billing has told the prices, nothing is for sale.
+        eventually(lambda: restore.post("/internal/instances", json=wanted).status_code == 201)
+    return instance_id
 
 
 @pytest.fixture
@@ -187,8 +207,7 @@ def sign(whole: WholeSystem, device: Device, key: OKPKey, typ: str = TOKEN_TYPE,
         "sub": device.owner_id,
         "did": session["did"],
         "name": session["olares_name"],
-        "scope": "backups:read backups:write backups:delete backups:unlock restores:read restores:write "
-        "account:read account:write",
+        "scope": " ".join(Scope),
         "sid": str(uuid4()),
         "iat": now,
         "exp": now + 600,
@@ -200,7 +219,7 @@ def sign(whole: WholeSystem, device: Device, key: OKPKey, typ: str = TOKEN_TYPE,
 
 def test_the_documents_hold_what_this_test_knows(documents: dict[Operation, Any], things: dict[str, str]) -> None:
     assert len(documents) >= 35
-    assert documents.keys() >= PUBLIC | ABOUT_NOBODYS_THING
+    assert documents.keys() >= PUBLIC | AGENTS | ABOUT_NOBODYS_THING
     parameters = {
         item["name"] for operation in documents.values() for item in operation.get("parameters", [])
         if item["in"] == "path"
@@ -216,7 +235,7 @@ def test_another_owner_finds_nothing_at_any_path(
         api.post("/payment-methods", json=CARD).raise_for_status()
     private = [value for name, value in things.items() if name != "provider"]
     nothings = {name: "A" * 20 if name == "access_key_id" else str(uuid4()) for name in things}
-    for operation in documents.keys() - PUBLIC:
+    for operation in documents.keys() - PUBLIC - AGENTS:
         answer = ask(whole, operation, things, token)
         if operation in ABOUT_NOBODYS_THING:
             assert answer.status_code < 300, (operation, answer.text)
@@ -234,6 +253,7 @@ def test_another_owner_finds_nothing_at_any_path(
         assert {item["token_id"] for item in api.get("/tokens").json()["items"]} >= {things["token_id"]}
         assert api.get(f"/invoices/{things['name']}").json()["state"] == "finalised"
         assert api.get(f"/orders/{things['order_id']}").json()["state"] != "released"
+        assert api.get(f"/instances/{things['instance_id']}").json()["status"] == "unpaid"
         assert [item["is_default"] for item in api.get("/payment-methods").json()["items"]] == [True]
 
 
@@ -247,6 +267,8 @@ def test_lists_do_not_show_another_owners_things_whatever_is_asked_for(
             "/backups?state=active",
             f"/restores?backup_id={things['backup_id']}",
             "/terminus?name=kept",
+            "/instances?name=kept@olares.com",
+            "/instances?status=unpaid",
         ):
             assert api.get(path).raise_for_status().json()["items"] == [], path
 
@@ -260,6 +282,9 @@ def test_without_a_token_only_what_is_listed_as_public_answers(
             assert not document.get("security"), operation
             is_signed = operation[1].startswith("/api/v1/payments/webhooks/")
             assert answer.status_code in ((401,) if is_signed else (200, 201, 404, 422)), (operation, answer.text)
+        elif operation in AGENTS:
+            assert document["security"] == [{"agent": []}], operation
+            assert (answer.status_code, answer.json()["code"]) == (401, "agent_unknown"), (operation, answer.text)
         else:
             assert document.get("security"), operation
             assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_needed"), (operation, answer.text)
@@ -310,7 +335,12 @@ def test_a_token_that_is_not_good_opens_nothing(
     token = tokens[fault]()
     for operation in documents.keys() - PUBLIC:
         answer = ask(whole, operation, things, token)
-        assert (answer.status_code, answer.json()["code"]) == (401, code), (operation, answer.text)
+        expected = "agent_unknown" if operation in AGENTS else code
+        assert (answer.status_code, answer.json()["code"]) == (401, expected), (operation, answer.text)
+    # An owner is not the agent of their own instance.
+    for operation in AGENTS:
+        answer = ask(whole, operation, things, good)
+        assert (answer.status_code, answer.json()["code"]) == (401, "agent_unknown"), (operation, answer.text)
 
 
 def test_a_narrow_api_token_does_no_more_than_it_says(whole: WholeSystem, kept: Kept, things: dict[str, str]) -> None:
@@ -328,6 +358,8 @@ def test_a_narrow_api_token_does_no_more_than_it_says(whole: WholeSystem, kept: 
         ("post", "/api/v1/storage-keys"),
         ("post", "/api/v1/tickets"),
         ("get", "/api/v1/restores"),
+        ("get", "/api/v1/instances"),
+        ("post", "/api/v1/instances/{instance_id}/return"),
         ("post", "/api/v1/tokens"),
         ("get", "/api/v1/me/sessions"),
     ):
@@ -365,6 +397,8 @@ def test_every_internal_path_is_nothing_at_the_origin(whole: WholeSystem, creden
         "/internal/invites",
         "/internal/reservations",
         "/internal/price-book",
+        "/internal/instances/checks",
+        "/internal/orphans",
     }
     secrets = {
         "none": [""],
@@ -443,6 +477,22 @@ def test_the_public_listeners_know_no_internal_path_and_the_internal_ones_no_str
                 trust_env=False,
             )
             assert answer.status_code == 401, (name, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("caller", "method", "path"),
+    [
+        ("operator", "POST", "/internal/instances/checks"),
+        ("operator", "POST", "/internal/instances"),
+        ("restore", "GET", "/internal/instances/stuck"),
+        ("restore", "GET", "/internal/orphans"),
+        ("restore", "POST", "/internal/orphans/local/x/return"),
+        ("restore", "POST", "/internal/instances/00000000-0000-4000-8000-000000000000/redrive"),
+    ],
+)
+def test_provisionings_callers_have_paths_of_their_own(whole: WholeSystem, caller: str, method: str, path: str) -> None:
+    with whole.internal("provisioning", caller) as client:
+        assert client.request(method, path, json={}).status_code == 401
 
 
 def test_a_ticket_works_once_and_a_forged_or_expired_one_not_at_all(whole: WholeSystem, kept: Kept) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from tests.support.devices import Device
 from tests.support.events import Tap
 from tests.support.folders import fill
 from tests.support.s3 import S3, Key
-from tests.support.whole_system import WholeSystem
+from tests.support.whole_system import WholeSystem, eventually
 from tests.system.conftest import NewDevice
 
 PLANTED = "planted-Pa55word-4711"
@@ -25,6 +26,8 @@ WRONG = "planted-wr0ng-0815"
 SERVICES = [member.name for member in MEMBERS]
 # Where the system keeps its own secrets, private to its user.
 OWN = {"secrets.json", "identity-keys.json", "auth-proxy.json", "rabbitmq.conf"}
+# And where an instance's agent keeps its own.
+OF_AGENTS = {"agent.json", "machine.json", "key.json"}
 
 
 def forms(secret: str) -> Iterator[bytes]:
@@ -62,6 +65,7 @@ def live_through(whole: WholeSystem, device: Device, folder: Path) -> dict[str, 
         httpx.get(f"{whole.origin}/api/v1/me", headers={"Authorization": f"Bearer {PLANTED}"})
     with whole.internal("identity", "operator") as operator:
         invite = operator.post("/internal/invites", json={}).raise_for_status().json()["invite"]
+    machine = run_instance(whole, device)
     return {
         "password": PLANTED,
         "wrong password": WRONG,
@@ -82,7 +86,17 @@ def live_through(whole: WholeSystem, device: Device, folder: Path) -> dict[str, 
         "storage session token": key["session_token"],
         "nonce": nonce,
         "invite": invite,
+        "instance's enrolment secret": json.loads((machine / "agent.json").read_text())["enrolment_secret"],
+        "agent's private key": json.loads((machine / "agent" / "key.json").read_text())["d"],
     }  # fmt: skip
+
+
+def run_instance(whole: WholeSystem, device: Device) -> Path:
+    """An instance whose agent was heard; the folder of its machine."""
+    instance_id = whole.want_instance(UUID(device.owner_id), f"{device.folder.name}@olares.com")
+    heard = "SELECT 1 FROM instances WHERE id = $1 AND heard_at IS NOT NULL"
+    eventually(lambda: whole.sql("provisioning", heard, instance_id), 60)
+    return whole.machine_folder(instance_id)
 
 
 def break_off(whole: WholeSystem, device: Device) -> None:
@@ -140,10 +154,12 @@ def test_no_secret_is_in_any_log_database_message_or_command_line(
         *(row for service in SERVICES if service != "catalog" for row in rows(whole, service)),
         *((f"message {event['type']}", json.dumps(event).encode()) for event in tap.read()),
         *((str(path), path.read_bytes()) for path in (whole.system.state / "logs").rglob("*") if path.is_file()),
+        *((str(path), path.read_bytes()) for path in whole.system.instances_folder.rglob("agent.log*")),
         *(("command line", line) for line in command_lines),
     ]
     assert any(name.endswith("services.log") for name, _ in places)
     assert any(b"aborting with incomplete response" in content for name, content in places if "caddy.log" in name)
+    assert any(name.endswith("agent.log") for name, _ in places)
     assert any(name.startswith("message ") for name, _ in places)
     assert any(b"restic" in content for name, content in places if name == "command line")
     for what, secret in (secrets | own_secrets(whole)).items():
@@ -155,8 +171,9 @@ def test_no_secret_is_in_any_log_database_message_or_command_line(
 def test_files_with_secrets_are_private_to_their_user(whole: WholeSystem, alice: Device) -> None:
     state = whole.system.state
     assert state.stat().st_mode & 0o077 == 0
-    own = [path for path in state.rglob("*") if path.name in OWN]
-    assert {path.name for path in own} == OWN
+    run_instance(whole, alice)
+    own = [path for path in state.rglob("*") if path.name in OWN | OF_AGENTS]
+    assert {path.name for path in own} == OWN | OF_AGENTS
     for path in [*own, *(state / "tls").glob("*.key"), *alice.config.glob("*.json")]:
         assert path.stat().st_mode & 0o077 == 0, path
     environments = [path for path in (state / "logs").rglob("*") if b"CATALOG_VAULT_MASTER_KEY" in path.read_bytes()]
