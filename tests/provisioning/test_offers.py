@@ -89,13 +89,13 @@ def test_very_many_choices_are_counted() -> None:
     assert unknown(many, "aws", "mars").endswith(" r9, r10, r11 and 2 more.")
 
 
-def said(offers: Offers, **because: Because) -> str:
-    """What is said of the local small plan when these cannot be had."""
+def said(offers: Offers, wanted: int = 0, **because: Because) -> str:
+    """What is said of a plan, the local small one if no other is named, when these cannot be had."""
     prices = {key: PRICE for key in KEYS if because.get("_".join(key)) is not Because.NO_PRICE}
     states = {Because.SOLD_OUT: State.SOLD_OUT, Because.UNUSABLE: State.UNUSABLE}
     words = {key: Word(states[because["_".join(key)]], NOW) for key in KEYS if because.get("_".join(key)) in states}
     found = offered(offers, prices, words, NOW)
-    return unavailable(found[0], found)
+    return unavailable(found[wanted], found)
 
 
 def test_what_cannot_be_had_is_answered_with_what_can() -> None:
@@ -107,6 +107,10 @@ def test_what_cannot_be_had_is_answered_with_what_can() -> None:
     assert said(SHELF, **here) == (
         "The plan Small at Local, Here City cannot be had until its operator has mended something. "
         "What can be had elsewhere: aws/east/small, aws/west/small, aws/west/huge."
+    )
+    assert said(SHELF, KEYS.index(("aws", "east", "small")), aws_east_small=out) == (
+        "The plan Small is sold out at Aws, East City just now. "
+        "What can be had elsewhere: local/here/small, local/here/large, aws/west/small, aws/west/huge."
     )
     assert said(SHELF, **dict.fromkeys(("_".join(key) for key in KEYS), unpriced)) == (
         "The plan Small at Local, Here City has no price and is not sold. "

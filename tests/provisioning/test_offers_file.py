@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from provisioning import adapters
 from provisioning.domain.offers import Offers, Plan, Provider, Region
 from provisioning.offers_file import GB, OffersProblems, load, load_or_exit, parse
 from provisioning.settings import PACKAGED_OFFERS
@@ -118,6 +119,12 @@ def test_the_packaged_offers_are_what_the_packaged_prices_are_for() -> None:
         ("local", "local", "large"),
     ]
     assert not any(plan.sold_out for _, _, plan in offers.plans())
+
+
+def test_the_offers_that_are_shown_as_an_example_are_sound() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "instances-on-aws.md").read_text()
+    example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    assert [plan.size for _, _, plan in parse(example, "instances-on-aws.md", adapters.DRIVERS).plans()]
 
 
 @pytest.mark.parametrize(
