@@ -251,9 +251,7 @@ async def _follow(session: AsyncSession, instance: Instance, trigger: Trigger, n
         # The machine was not turned off yet: this is the agent of before.
         return
     if (status, trigger) in TRANSITIONS:
-        # A machine that was not seen running yet is looked at further, so that this is told.
-        due_at = now if instance.started_at is None else None
-        await moves.move(session, instance, trigger, now, due_at=due_at)
+        await moves.move(session, instance, trigger, now)
     elif status not in EXPECTED:
         log.info("an agent's phase is ignored", instance_id=str(instance.id), status=status, trigger=trigger)
 
