@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from importlib import metadata
 from uuid import UUID
 
@@ -79,7 +79,8 @@ class Agent:
                     self._state.change(ended=await self._work_and_finish())
                 finally:
                     self._disk.stop()
-                    self._traffic.read()
+                    with suppress(OSError):
+                        self._traffic.read()
         if self._state.now.ended is not None:
             self._journal.say(_LAST_WORDS[self._state.now.ended])
 
