@@ -507,7 +507,8 @@ def test_a_service_that_is_away_for_a_while_is_waited_for(double: InstancesDoubl
     done = called("instance", "stop", NAME)
 
     assert (done.returncode, done.stdout) == (0, f"{NAME} is stopped: Stopped.\n")
-    assert f"{NAME}: the service does not answer\n" in done.stderr
+    states = ["Stopping", "the service does not answer", "Stopping", "Stopped"]
+    assert done.stderr.splitlines() == [f"{NAME}: {state}" for state in states]
 
 
 def test_a_service_that_stays_away_ends_the_waiting_and_the_return_goes_on(
