@@ -12,7 +12,7 @@ from provisioning.domain.offer_words import unavailable, unknown
 from provisioning.domain.offers import (
     OLD,
     Because,
-    Offers,
+    Key,
     Plan,
     Price,
     State,
@@ -89,34 +89,33 @@ def test_very_many_choices_are_counted() -> None:
     assert unknown(many, "aws", "mars").endswith(" r9, r10, r11 and 2 more.")
 
 
-def said(offers: Offers, wanted: int = 0, **because: Because) -> str:
-    """What is said of a plan, the local small one if no other is named, when these cannot be had."""
-    prices = {key: PRICE for key in KEYS if because.get("_".join(key)) is not Because.NO_PRICE}
+def said(wanted: Key, because: dict[Key, Because]) -> str:
+    """What is said of a plan when these cannot be had."""
+    prices = {key: PRICE for key in KEYS if because.get(key) is not Because.NO_PRICE}
     states = {Because.SOLD_OUT: State.SOLD_OUT, Because.UNUSABLE: State.UNUSABLE}
-    words = {key: Word(states[because["_".join(key)]], NOW) for key in KEYS if because.get("_".join(key)) in states}
-    found = offered(offers, prices, words, NOW)
-    return unavailable(found[wanted], found)
+    words = {key: Word(states[why], NOW) for key, why in because.items() if why in states}
+    found = offered(SHELF, prices, words, NOW)
+    return unavailable(found[KEYS.index(wanted)], found)
 
 
 def test_what_cannot_be_had_is_answered_with_what_can() -> None:
-    out, unusable, unpriced = Because.SOLD_OUT, Because.UNUSABLE, Because.NO_PRICE
-    assert said(SHELF, local_here_small=out) == (
+    small, large, east = ("local", "here", "small"), ("local", "here", "large"), ("aws", "east", "small")
+    assert said(small, {small: Because.SOLD_OUT}) == (
         "The plan Small is sold out at Local, Here City just now. What can be had there: large."
     )
-    here = {"local_here_small": unusable, "local_here_large": unusable}
-    assert said(SHELF, **here) == (
-        "The plan Small at Local, Here City cannot be had until its operator has mended something. "
-        "What can be had elsewhere: aws/east/small, aws/west/small, aws/west/huge."
-    )
-    assert said(SHELF, KEYS.index(("aws", "east", "small")), aws_east_small=out) == (
+    assert said(east, {east: Because.SOLD_OUT}) == (
         "The plan Small is sold out at Aws, East City just now. "
         "What can be had elsewhere: local/here/small, local/here/large, aws/west/small, aws/west/huge."
     )
-    assert said(SHELF, **dict.fromkeys(("_".join(key) for key in KEYS), unpriced)) == (
+    assert said(small, dict.fromkeys((small, large), Because.UNUSABLE)) == (
+        "The plan Small at Local, Here City cannot be had until its operator has mended something. "
+        "What can be had elsewhere: aws/east/small, aws/west/small, aws/west/huge."
+    )
+    assert said(small, dict.fromkeys(KEYS, Because.NO_PRICE)) == (
         "The plan Small at Local, Here City has no price and is not sold. "
         "Nothing else can be had either. Ask who runs this Space."
     )
-    assert said(SHELF, **dict.fromkeys(("_".join(key) for key in KEYS), out)) == (
+    assert said(small, dict.fromkeys(KEYS, Because.SOLD_OUT)) == (
         "The plan Small is sold out at Local, Here City just now. "
         "Nothing else can be had either. Try again in some minutes."
     )
