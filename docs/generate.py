@@ -150,6 +150,7 @@ def asyncapi() -> dict[str, Any]:
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
     readers = subscribers()
     for event in published():
         name = event.name
@@ -166,7 +167,8 @@ def asyncapi() -> dict[str, Any]:
             },
         }
         wire = Envelope.model_json_schema()
-        data = event.model_json_schema()
+        data = event.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= data.pop("$defs", {})
         wire["properties"] |= {"type": {"const": name}, "source": {"const": f"/{event.publisher()}"}, "data": data}
         messages[key] = {
             "name": name,
@@ -192,7 +194,7 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/cloudevents+json",
         "channels": channels,
         "operations": operations,
-        "components": {"messages": messages},
+        "components": {"messages": messages, "schemas": schemas},
     }
 
 
