@@ -302,6 +302,18 @@ def test_a_file_that_is_not_there_ends_the_start_with_a_sentence(tmp_path: Path,
         load_or_exit(tmp_path / name, DRIVERS)
 
 
+def test_broken_offers_end_the_start_with_every_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "offers.yaml"
+    file.write_text(changed("vcpu: 2", "vcpu: 0").replace("driver: ec2", "driver: ec3"))
+    with pytest.raises(SystemExit) as ended:
+        load_or_exit(file, DRIVERS)
+    assert str(ended.value).splitlines() == [
+        "The offers cannot be used; correct them and start again.",
+        f"{file}:9: vcpu is to be more than 0",
+        f"{file}:13: ec3 is not a driver; there are ec2, local",
+    ]
+
+
 def started(offers: Path) -> tuple[int, str, str]:
     """How a start of the service with these offers ends: its status, and what it writes."""
     told = {
