@@ -192,18 +192,16 @@ async def test_a_clock_that_is_off_by_an_hour_is_corrected(
 
 
 async def test_a_heartbeat_from_the_future_is_sent_again_with_the_servers_time(
-    double: ProvisioningDouble, tmp_path: Path
+    double: ProvisioningDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """At once: any other failure would be waited out for a minute here."""
+    monkeypatch.setattr("agent.instance.patience.Patience._pause", lambda _: 60.0)
     async with living(settings(double, tmp_path / "folder")):
         await until(lambda: double.heartbeats)
         double.clock_ahead = timedelta(hours=-1)
-        refusal = double.problem(422, "heartbeat_from_future", server_time=double.now().isoformat())
-        double.refusals = [refusal]
+        double.refusals = [double.problem(422, "heartbeat_from_future", server_time=double.now().isoformat())]
         before = len(double.heartbeats)
-        began = time.monotonic()
         await until(lambda: len(double.heartbeats) > before)
-
-    assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("server_time", ["soon", None, 12])
