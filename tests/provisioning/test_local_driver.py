@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from provisioning.adapters import local_machine
+from provisioning.adapters import local_machine, local_ports
 from provisioning.adapters.local import LocalDriver
 from provisioning.ports import Machine, MachineState, OrderRefused, OutOfCapacity, Unanswered
 from tests.support.local_machines import (
@@ -295,7 +295,8 @@ async def test_where_somebody_else_took_its_port_it_gets_another(driver: LocalDr
 async def test_a_port_of_a_machine_that_is_off_is_not_given_to_another(
     driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provisioning.adapters.local_ports.CANDIDATES", range(31990, 31998))
+    free = {local_ports.pick() for _ in range(20)}
+    monkeypatch.setattr("provisioning.adapters.local_ports.CANDIDATES", sorted(free)[:3])
     addresses = set()
     for _ in range(3):
         made = await driver.create(wanted())

@@ -87,6 +87,14 @@ async def test_a_create_that_is_given_up_in_its_step_is_answered_after_the_step(
     await until_state(local_driver(root), asked.instance_id, MachineState.RUNNING)
 
 
+async def test_of_several_that_destroy_it_at_once_none_is_told_a_failure(root: Path) -> None:
+    """Those that wait for the first find its folder gone, which is what they wanted."""
+    driver = local_driver(root)
+    made = await driver.create(wanted())
+    await asyncio.gather(*(local_driver(root).destroy(REGION, made.reference) for _ in range(4)))
+    assert not processes_of(root)
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_several_processes_at_once_never_run_a_machine_twice(root: Path, seed: int) -> None:
     """Each machine's program holds a lock as long as it lives, and writes down when another holds it."""
