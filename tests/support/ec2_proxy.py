@@ -20,7 +20,7 @@ from aiohttp import web
 
 from space_local import ports
 
-Kind = Literal["drop", "refuse", "delay", "slow", "nonsense", "empty", "cut", "error"]
+Kind = Literal["drop", "refuse", "delay", "slow", "nonsense", "empty", "cut", "trickle", "error"]
 Form = dict[str, str]
 NAMESPACE = b' xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
 ERROR = "<?xml version='1.0'?><Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors></Response>"
@@ -32,8 +32,8 @@ class Fault:
 
     ``drop``: forwarded, the answer lost. ``refuse``: closed, nothing forwarded. ``delay``: held, then forwarded.
     ``slow``: forwarded at once, the answer held. ``nonsense``: forwarded, a page of HTML answered. ``empty``:
-    forwarded, nothing answered with 200. ``cut``: forwarded, half of the answer. ``error``: nothing forwarded, one of
-    EC2's errors answered.
+    forwarded, nothing answered with 200. ``cut``: forwarded, half of the answer. ``trickle``: forwarded, the answer in
+    ten pieces over that time. ``error``: nothing forwarded, one of EC2's errors answered.
     """
 
     kind: Kind
@@ -147,6 +147,8 @@ class Ec2Proxy:
             await asyncio.sleep(fault.seconds)
         if fault.kind == "drop":
             return _cut(request)
+        if fault.kind == "trickle":
+            return await _trickle(request, answer, fault.seconds)
         return _spoilt(answer, fault.kind).response()
 
     async def _answer(self, form: Form, authorization: str) -> Answer:
@@ -184,6 +186,9 @@ class Ec2Proxy:
         region = _region(authorization)
         sent = dict(form)
         for name, value in form.items():
+            if value == "instance-id" and "*" in form[name.replace("Name", "Value.1")]:
+                # Where EC2 takes wildcards, moto takes letters.
+                sent |= {name: "owner-id", name.replace("Name", "Value.1"): "123456789012"}
             if value == "client-token":
                 made = self._made.get((region, form[name.replace("Name", "Value.1")]))
                 sent[name] = "instance-id"
@@ -252,6 +257,16 @@ def _spoilt(answer: Answer, kind: Kind) -> Answer:
             return Answer(answer.status, answer.body[: len(answer.body) // 2])
         case _:
             return answer
+
+
+async def _trickle(request: web.Request, answer: Answer, seconds: float) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+    await response.prepare(request)
+    size = len(answer.body) // 10 + 1
+    for start in range(0, len(answer.body), size):
+        await asyncio.sleep(seconds / 10)
+        await response.write(answer.body[start : start + size])
+    return response
 
 
 def _cut(request: web.Request) -> web.StreamResponse:
