@@ -386,7 +386,8 @@ def test_following_ends_when_the_service_stays_away(double: InstancesDouble, mon
     assert failure(7, "instance", "log", NAME, "--follow")["code"] == "service_unavailable"
 
 
-def test_too_many_followers_are_told_at_once(double: InstancesDouble) -> None:
+def test_too_many_followers_are_told_at_once(double: InstancesDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.following.PATIENCE_SECONDS", 0.05)
     path = f"/instances/{ALICE}/log"
     double.refusals["GET", path] = problem(429, "too_many_streams", "Too many logs are being followed at once.")
     error = failure(6, "instance", "log", NAME, "--follow")
