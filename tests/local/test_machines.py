@@ -20,9 +20,10 @@ from space_local.system import System
 from tests.local.test_system import command
 
 STUBBORN = "trap '' TERM; sleep 600 & wait; wait; wait"
-WITH_A_CHILD = "sleep 600 & wait"
+# Restores change what programs take for their home.
+WITH_A_CHILD = "HOME=/ sleep 600 & wait"
 # The machine itself ends when it is told to, and leaves a child behind that does not hear it.
-LEAVES_A_CHILD = "(trap '' TERM; while :; do sleep 1; done) & echo ready; wait"
+LEAVES_A_CHILD = "(trap '' TERM; while :; do sleep 1; done) & wait"
 
 NewMachine = Callable[..., subprocess.Popen[bytes]]
 
@@ -37,7 +38,7 @@ def new_machine(home: Path) -> Iterator[NewMachine]:
         folder.mkdir(parents=True)
         (folder / "machine.json").write_text("{}")
         told = {"PATH": os.environ["PATH"], "HOME": str(home if changed else folder / "agent")}
-        process = subprocess.Popen(["/bin/sh", "-c", script], env=told, start_new_session=True, stdout=subprocess.PIPE)
+        process = subprocess.Popen(["/bin/sh", "-c", script], env=told, start_new_session=True)
         made.append(process)
         record = {"pid": process.pid, "ticks": start_ticks(process.pid), "boot": boot_id(), **changed}
         (folder / "run.json").write_text(json.dumps(record))
@@ -47,7 +48,7 @@ def new_machine(home: Path) -> Iterator[NewMachine]:
     for process in made:
         for pid in session(process.pid):
             subprocess.run(["kill", "-KILL", str(pid)], check=False, capture_output=True)
-        process.communicate()
+        process.wait()
 
 
 def session(leader: int) -> set[int]:
