@@ -33,7 +33,8 @@ def duration_text(seconds: int | None) -> str:
 
 
 def place_text(found: Instance) -> str:
-    return f"{found.provider_name}, {found.region_name}"
+    names = dict.fromkeys((found.provider_name, found.region_name))
+    return ", ".join(names)
 
 
 def plan_text(found: Instance) -> str:

@@ -72,6 +72,7 @@ class Instance(Base):
     # The next thing to be done about it, and how often that was tried since its status changed.
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    unanswered_since: Mapped[datetime | None] = mapped_column(comment="since when its provider gives no certain answer")
     stuck_at: Mapped[datetime | None] = mapped_column(comment="since when an operator should look at it")
     acted_at: Mapped[datetime | None] = mapped_column(comment="when its driver did what its owner asked for last")
 

@@ -1,7 +1,7 @@
 """Ending the machines of a returned instance, until its driver confirms that none is left and none can come."""
 
 from provisioning.operations import calls, returning
-from provisioning.operations.turns import Turn, Workshop, find, is_settled, resume, settles_at, wait
+from provisioning.operations.turns import Turn, Workshop, answered, find, is_settled, settles_at, wait
 from provisioning.ports import MachineState
 
 
@@ -21,7 +21,7 @@ async def end(shop: Workshop, turn: Turn) -> None:
         machines = await find(shop, turn)
     now = shop.clock()
     async with shop.database.transaction() as session:
-        instance = await resume(session, turn)
+        instance = await answered(session, turn)
         if instance is None:
             return
         if machines:

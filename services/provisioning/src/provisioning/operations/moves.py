@@ -39,7 +39,8 @@ async def move(
     if target in lifecycle.HEARD and instance.started_at is None:
         # Its agent was heard before its driver said that the machine runs: the driver is asked at once.
         due_at = now
-    values = {"due_at": due_at, "attempts": 0, "stuck_at": None, "code": code, "reason": reason}
+    forgotten = {"attempts": 0, "unanswered_since": None, "stuck_at": None}
+    values = {"due_at": due_at, "code": code, "reason": reason, **forgotten}
     if not await queries.move(session, instance, target, now, **values, ended_at=now if over else None):
         raise RuntimeError(f"instance {instance.id} was moved in spite of its lock")
     _record(session, instance, now, source, trigger)

@@ -9,7 +9,7 @@ from provisioning.domain.lifecycle import BOOT, QUEUED, Status, Trigger
 from provisioning.domain.offers import SOLD_OUT_FOR
 from provisioning.models import Instance
 from provisioning.operations import availability, calls, moves, running
-from provisioning.operations.turns import Turn, Workshop, claim, find, is_settled, resume, settles_at, wait
+from provisioning.operations.turns import Turn, Workshop, answered, claim, find, is_settled, resume, settles_at, wait
 from provisioning.ports import CredentialsRefused, Machine, MachineWanted, OrderRefused, OutOfCapacity, Unanswered
 from provisioning.queries import instances as queries
 
@@ -78,7 +78,7 @@ async def look(shop: Workshop, turn: Turn) -> None:
         return
     now = shop.clock()
     async with shop.database.transaction() as session:
-        instance = await resume(session, turn)
+        instance = await answered(session, turn)
         if instance is None:
             return
         if is_settled(turn, now):

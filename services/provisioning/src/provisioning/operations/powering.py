@@ -2,7 +2,7 @@
 
 from provisioning.domain.lifecycle import BOOT, Status, Trigger
 from provisioning.operations import calls, moves, running
-from provisioning.operations.turns import Turn, Workshop, find, resume, wait
+from provisioning.operations.turns import Turn, Workshop, answered, find, wait
 from provisioning.ports import Machine, MachineState, OutOfCapacity, Unanswered
 
 _LATE = "It did not come up again in time. Restart it, or return it."
@@ -23,7 +23,7 @@ async def carry_out(shop: Workshop, turn: Turn, acted: bool) -> None:
         machines = await find(shop, turn)
     now = shop.clock()
     async with shop.database.transaction() as session:
-        instance = await resume(session, turn)
+        instance = await answered(session, turn)
         if instance is None:
             return
         if machines:

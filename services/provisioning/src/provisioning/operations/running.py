@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from provisioning.domain.lifecycle import BOOT, Status, Trigger
 from provisioning.models import Instance
 from provisioning.operations import calls, moves
-from provisioning.operations.turns import Turn, Workshop, find, resume, wait
+from provisioning.operations.turns import Turn, Workshop, answered, find, wait
 from provisioning.ports import Machine, MachineState, OutOfCapacity, Unanswered
 from shared.events.provisioning import InstanceRunning
 from shared.outbox import publish
@@ -51,7 +51,7 @@ async def watch(shop: Workshop, turn: Turn) -> None:
         await _start(shop, turn, machines[0])
     now = shop.clock()
     async with shop.database.transaction() as session:
-        instance = await resume(session, turn)
+        instance = await answered(session, turn)
         if instance is None:
             return
         if machines:

@@ -95,6 +95,14 @@ async def resume(session: AsyncSession, turn: Turn) -> Instance | None:
     return instance
 
 
+async def answered(session: AsyncSession, turn: Turn) -> Instance | None:
+    """As `resume`, for a turn that its driver has answered: no operator is needed any more."""
+    instance = await resume(session, turn)
+    if instance is not None:
+        instance.unanswered_since = instance.stuck_at = None
+    return instance
+
+
 async def find(shop: Workshop, turn: Turn) -> list[Machine]:
     """The machines of the turn's instance, in a stable order. Raises Unanswered, CredentialsRefused."""
     found = turn.driver.find(turn.place, turn.instance_id)
@@ -127,6 +135,7 @@ async def postpone(shop: Workshop, turn: Turn, error: Exception) -> None:
         if instance is None:
             return
         instance.due_at = now + wait(turn.number)
-        if instance.stuck_at is None and now - turn.since > UNCERTAIN:
+        instance.unanswered_since = instance.unanswered_since or now
+        if instance.stuck_at is None and now - instance.unanswered_since > UNCERTAIN:
             instance.stuck_at = now
             log.error("an instance waits for an operator", instance_id=str(turn.instance_id), reason=str(error))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "c2c37072f9c5"
+revision: str = "e919c09d521a"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -49,6 +49,12 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "unanswered_since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="since when its provider gives no certain answer",
+        ),
         sa.Column(
             "stuck_at", sa.DateTime(timezone=True), nullable=True, comment="since when an operator should look at it"
         ),
