@@ -41,8 +41,7 @@ async def survey_offers(runtime: ProvisioningRuntime, now: datetime) -> int:
 
 async def forget_log_lines(runtime: ProvisioningRuntime, now: datetime) -> int:
     async with runtime.database.transaction() as session:
-        await logs.forget(session, now)
-    return 0
+        return await logs.forget(session, now)
 
 
 async def measure_instances(runtime: ProvisioningRuntime, now: datetime) -> int:
