@@ -181,7 +181,9 @@ async def test_half_a_list_is_no_list(cloud: Ec2Proxy, aws: Ec2Driver) -> None:
 async def test_a_machine_whose_tags_are_not_seen_yet_is_found_by_its_token(cloud: Ec2Proxy, aws: Ec2Driver) -> None:
     asked = wanted()
     machine = await aws.create(asked)
-    await cloud.send(REGION, "DeleteTags", **{"ResourceId.1": machine.reference})
+    tags = {"Tag.1.Key": "space:installation", "Tag.2.Key": "space:instance"}
+    await cloud.send(REGION, "DeleteTags", **{"ResourceId.1": machine.reference}, **tags)
+    assert await aws.list_machines(REGION) == []
     assert [found.reference for found in await aws.find(REGION, asked.instance_id)] == [machine.reference]
 
 

@@ -49,6 +49,8 @@ class Moto(Server):
 async def ec2(home: Path) -> AsyncIterator[Ec2Proxy]:
     """moto behind its proxy; start it once for a module, as it takes seconds."""
     async with Moto(home) as moto, ec2_proxy(moto.url) as proxy:
+        # moto fills a region when it is first asked, which takes seconds: longer than some tests let a call last.
+        await proxy.send(REGION, "DescribeInstances")
         yield proxy
 
 

@@ -260,7 +260,8 @@ def _spoilt(answer: Answer, kind: Kind) -> Answer:
 
 
 async def _trickle(request: web.Request, answer: Answer, seconds: float) -> web.StreamResponse:
-    response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+    headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
+    response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)
     size = len(answer.body) // 10 + 1
     for start in range(0, len(answer.body), size):
@@ -280,7 +281,7 @@ async def ec2_proxy(target: str) -> AsyncIterator[Ec2Proxy]:
     """The proxy at work on a private port, in this event loop."""
     port = ports.pick()
     # Without certificates to verify: loading them takes longer than a request, and there is no TLS here.
-    async with httpx.AsyncClient(base_url=target, verify=False, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=target, verify=False, timeout=60) as client:
         proxy = Ec2Proxy(client, f"http://127.0.0.1:{port}")
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", proxy.handle)
