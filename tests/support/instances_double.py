@@ -15,6 +15,7 @@ from provisioning.domain.lifecycle import Status, Trigger
 GB = 2**30
 PREFIX = "/api/v1"
 EVENT_STREAM = "text/event-stream"
+MAX_TAIL = 1000
 MADE_AT = "2026-11-01T09:30:00Z"
 
 Answer = tuple[int, dict[str, Any]]
@@ -198,7 +199,9 @@ class InstancesDouble:
                 return self._look(instance_id)
             case "GET", ["instances", instance_id, "log"]:
                 lines = self.lines[instance_id]
-                tail = int(asked.query["tail"]) if "tail" in asked.query else len(lines)
+                tail = int(asked.query.get("tail", len(lines) or 1))
+                if not 1 <= tail <= MAX_TAIL and "tail" in asked.query:
+                    return problem(422, "request_invalid", f"tail is 1 to {MAX_TAIL}.")
                 return 200, self._page(lines[max(0, len(lines) - tail) :], {"limit": str(tail)} | asked.query)
             case "POST", ["instances", instance_id, action]:
                 return self._act(instance_id, Trigger(action))
