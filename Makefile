@@ -5,7 +5,7 @@ SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run stop status invite dead-letters prices credit stuck redrive orphans migrate check lint types test test-unit bench docs fmt lock clean destroy
+.PHONY: help bootstrap demo run stop status invite dead-letters prices credit stuck redrive orphans migrate check lint types test test-unit simulate chaos bench docs fmt lock clean destroy
 
 help:
 	@awk -f deploy/local/help.awk $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ test: bootstrap ## all tests, against real servers of their own (SERVICE=catalog
 	@$(PYTHON_BIN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
+simulate: bootstrap ## many generated lives of provisioning in a simulated world (LIVES=2000; SIMULATE_SEED=… tells one again)
+	@SIMULATIONS=$(or $(LIVES),2000) $(PYTHON_BIN) -m pytest tests/provisioning/test_simulation.py
+chaos: bootstrap ## kill real processes of provisioning, its servers and machines (KILLS=100; CHAOS_SEED=… tells a story again)
+	@CHAOS_KILLS=$(or $(KILLS),100) $(PYTHON_BIN) -m pytest -s tests/system/test_provisioning_kills.py
 bench: bootstrap ## measure against the limits of this machine (ONLY="lists gate" for some, KEEP=1 renews docs/benchmarks.md)
 	@$(PYTHON_BIN) -m tests.bench $(ONLY) $(if $(KEEP),--keep)
 
