@@ -215,7 +215,7 @@ async def test_a_real_refusal_is_one(cloud: Ec2Proxy) -> None:
     with pytest.raises(OrderRefused, match=r"InvalidAMIID\.NotFound"):
         await driver(cloud, images={REGION: "ami-0123456789"}).create(wanted())
     with pytest.raises(OrderRefused, match="InvalidInstanceType"):
-        await driver(cloud, disk_gb={"t9.galactic": 40}).create(wanted(size="t9.galactic"))
+        await driver(cloud).create(wanted(size="t9.galactic"))
 
 
 async def test_nobody_there_is_no_answer() -> None:

@@ -21,8 +21,6 @@ from tests.support.ec2 import IMAGE, REGION, SETTINGS, SIZE, driver, ec2, wanted
         ({"images": {}}, "images"),
         ({"images": {"us-east-1": "debian"}}, "ami-"),
         ({"images": {"US East": IMAGE}}, "images"),
-        ({"disk_gb": {SIZE: 4}}, "greater than or equal to 8"),
-        ({"disk_gb": {}}, "disk_gb"),
         ({"agent_package": ""}, "agent_package"),
         ({"agent_package": "a\n--index-url https://evil.test"}, "agent_package"),
         ({"subnets": {"eu-north-1": "subnet-1"}}, "no image is named for eu-north-1"),
@@ -60,8 +58,6 @@ def test_the_pages_example_can_be_used_as_it_stands(tmp_path: Path) -> None:
     settings = Ec2Settings.model_validate(provider.settings)
     for region in provider.regions.values():
         assert region.at in settings.images
-        for plan in region.plans.values():
-            assert settings.disk_gb[plan.size] * 2**30 == plan.disk_bytes
 
 
 def test_the_page_names_every_setting() -> None:

@@ -19,7 +19,6 @@ IMAGE = "ami-1e749f67"
 """A Linux that moto knows, with its root disk at /dev/sda1."""
 SETTINGS: dict[str, Any] = {
     "images": {REGION: IMAGE, "eu-west-1": IMAGE},
-    "disk_gb": {SIZE: 40, "t3.small": 20},
     "agent_package": "space-agent==0.1.0",
 }
 
@@ -79,5 +78,11 @@ def wanted(instance_id: UUID | None = None, **changes: Any) -> MachineWanted:
         "restore_id": None,
         "ca_certificate": None,
     }
-    fields = {"name": "alice@olares.com", "region": REGION, "size": SIZE, "agent": agent, **changes}
-    return MachineWanted(instance_id=instance_id, **fields)
+    fields: dict[str, Any] = {
+        "name": "alice@olares.com",
+        "region": REGION,
+        "size": SIZE,
+        "disk_bytes": 40 * 2**30,
+        "agent": agent,
+    }
+    return MachineWanted(instance_id=instance_id, **(fields | changes))

@@ -43,7 +43,7 @@ def wanted(instance_id: UUID | None = None, **changes: object) -> MachineWanted:
     }
     told = changes.pop("agent", {})
     assert isinstance(told, dict)
-    fields = {"name": "alice@olares.com", "region": "local", "size": "small", **changes}
+    fields = {"name": "alice@olares.com", "region": "local", "size": "small", "disk_bytes": 40 * 2**30, **changes}
     return MachineWanted(instance_id=instance_id, agent={**agent, **told}, **fields)  # type: ignore[arg-type]  # a test's own words
 
 

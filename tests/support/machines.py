@@ -70,9 +70,8 @@ async def amazon() -> AsyncIterator[DriverUnderTest]:
     """moto has no end of machines, so `full` cannot be had; the driver's own tests have EC2's words for it."""
     with tempfile.TemporaryDirectory(prefix="space-moto-") as home:
         async with ec2.ec2(Path(home)) as proxy:
-            sizes = {ec2.SIZE: 40, "t9.galactic": 40}
             yield DriverUnderTest(
-                driver=ec2.driver(proxy, INSTALLATION, disk_gb=sizes),
+                driver=ec2.driver(proxy, INSTALLATION),
                 other=ec2.driver(proxy, OTHER_INSTALLATION),
                 region=ec2.REGION,
                 size=ec2.SIZE,

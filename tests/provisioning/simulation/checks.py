@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -66,12 +67,12 @@ def _names_are_leased_once(instances: dict[UUID, Instance], seed: str) -> None:
     assert all(count == 1 for count in live.values()), f"{seed}: {live}"
 
 
-def _moves_are_in_the_table(history: "list[HistoryEntry]", seed: str) -> None:
+def _moves_are_in_the_table(history: Sequence[HistoryEntry], seed: str) -> None:
     last: dict[UUID, str] = {}
     for entry in history:
         if entry.number > 1:
             assert entry.source == last[entry.instance_id], f"{seed}: a move is missing"
-            move = (Status(entry.source), Trigger(entry.trigger))
+            move = (Status(str(entry.source)), Trigger(str(entry.trigger)))
             assert TRANSITIONS[move] == entry.status, f"{seed}: {move}"
         last[entry.instance_id] = entry.status
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -13,7 +13,7 @@ from opentelemetry.trace import NoOpTracer
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from provisioning.domain.lifecycle import Trigger
+from provisioning.domain.lifecycle import TERMINAL, Trigger
 from provisioning.domain.offers import Offers
 from provisioning.models import Instance
 from provisioning.operations import power, returning, sweep, wanting, work
@@ -119,11 +119,11 @@ class World:
             self.wish()
         for _ in range(steps):
             step = self.random.choices(*self._choices())[0]
-            try:
+            with suppress(Died):
                 await step()
-            except Died:
-                continue
             self.cloud.happen()
+            if self.honest:
+                await self._nothing_is_left_of_what_is_over()
 
     async def come_to_rest(self, *, all_unwanted: bool) -> None:
         """The trouble ends: every message arrives, everything that is due is done, in the order of time."""
@@ -260,6 +260,14 @@ class World:
 
     def _unwanted(self, wanted: InstanceWanted) -> InstanceUnwanted:
         return InstanceUnwanted(owner_id=wanted.owner_id, instance_id=wanted.instance_id, reason="Called off.")
+
+    async def _nothing_is_left_of_what_is_over(self) -> None:
+        """An end is said when there is nothing any more and nothing can come, not when that is hoped for."""
+        async with self.database.reading() as session:
+            over = set(await session.scalars(select(Instance.id).where(Instance.status.in_(TERMINAL))))
+        left = {truth.instance_id for truth in self.cloud.machines.values()}
+        coming = {wanted.instance_id for _, wanted in self.cloud.late}
+        assert not over & (left | coming), f"seed {self.seed}: something is left of {over & (left | coming)}"
 
     async def _next_due(self) -> datetime | None:
         async with self.database.reading() as session:

@@ -41,6 +41,7 @@ class MachineWanted:
     Args:
         region: The provider's own name of it.
         size: The provider's own name of the hardware.
+        disk_bytes: How large its disk is to be, where the provider lets that be chosen.
         agent: What the agent on it is told, as JSON would hold it; it has the one-time enrolment secret.
     """
 
@@ -48,6 +49,7 @@ class MachineWanted:
     name: str
     region: str
     size: str
+    disk_bytes: int
     agent: Mapping[str, object]
 
     def __repr__(self) -> str:

@@ -70,6 +70,7 @@ def _local(provider: Provider, settings: Settings) -> LocalDriver:
         settings.local_command,
         settings.local_capacity,
         settings.installation,
+        deadline_seconds=settings.driver_deadline_seconds,
     )
 
 

@@ -26,7 +26,7 @@ class Ec2Refused(Exception):
         self.status = status
 
 
-class Response(EC2Response):
+class Response(EC2Response):  # type: ignore[misc]  # libcloud has few types
     """An answer of EC2, or an exception: what libcloud takes for an answer may as well be a page of a proxy."""
 
     def parse_error(self) -> str:
@@ -50,7 +50,7 @@ class Response(EC2Response):
         return MalformedResponseError(why, driver=self.connection.driver)
 
 
-class Connection(EC2Connection):
+class Connection(EC2Connection):  # type: ignore[misc]  # libcloud has few types
     """Sends each request once, and none after its deadline.
 
     libcloud puts all parameters into the address: there the user data, which may hold 16 KB and a secret, would be too
@@ -81,7 +81,7 @@ class Connection(EC2Connection):
         return answer
 
 
-class Region(BaseEC2NodeDriver):
+class Region(BaseEC2NodeDriver):  # type: ignore[misc]  # libcloud has few types
     """libcloud's own class for EC2 knows only the regions that existed when it was released; any is fine here."""
 
     connectionCls = Connection  # noqa: N815

@@ -14,12 +14,10 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Ec2Settings(UserDataSettings):
-    """Maps are by EC2's name of the region, but for ``disk_gb``."""
+    """Maps are by EC2's name of the region."""
 
     images: Annotated[dict[RegionName, ImageId], Field(min_length=1)]
     """Debian 12, Ubuntu 24.04, or later, or another with cloud-init, systemd, apt and Python 3.11."""
-    disk_gb: Annotated[dict[Name, Annotated[int, Field(ge=8, le=16384)]], Field(min_length=1)]
-    """Size of the machine's disk by the instance type (``size`` of a plan); it should be what the plan says."""
     disk_device: Annotated[str, StringConstraints(pattern=r"^/dev/[a-z0-9]+$")] = "/dev/sda1"
     """The image's name of its root disk."""
     subnets: dict[RegionName, SubnetId] = {}

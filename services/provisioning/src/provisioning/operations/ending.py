@@ -12,11 +12,14 @@ async def end(shop: Workshop, turn: Turn) -> None:
         Unanswered, CredentialsRefused: Nothing is certain; it is asked for again.
     """
     machines = await find(shop, turn)
-    seconds = shop.settings.driver_deadline_seconds
-    for machine in machines:
-        if machine.state is not MachineState.ENDING:
-            ended = turn.driver.destroy(turn.place, machine.reference)
-            await calls.ask(turn.driver, "destroy", ended, seconds)
+    listed = {machine.reference for machine in machines}
+    left = [machine.reference for machine in machines if machine.state is not MachineState.ENDING]
+    if turn.machine is not None and turn.machine not in listed and not is_settled(turn, shop.clock()):
+        # It was made a moment ago, and lists lag behind.
+        left.append(turn.machine)
+    for reference in left:
+        ended = turn.driver.destroy(turn.place, reference)
+        await calls.ask(turn.driver, "destroy", ended, shop.settings.driver_deadline_seconds)
     if machines:
         machines = await find(shop, turn)
     now = shop.clock()

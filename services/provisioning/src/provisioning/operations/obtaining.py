@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning.domain.enrolment import enrolment_secret
 from provisioning.domain.lifecycle import BOOT, QUEUED, Status, Trigger
-from provisioning.domain.offers import SOLD_OUT_FOR
+from provisioning.domain.offers import SOLD_OUT_FOR, Plan
 from provisioning.models import Instance
 from provisioning.operations import availability, calls, moves, running
 from provisioning.operations.turns import Turn, Workshop, answered, claim, find, is_settled, resume, settles_at, wait
@@ -41,7 +41,7 @@ async def begin(
     instance.call_until = now + timedelta(seconds=shop.settings.driver_deadline_seconds)
     instance.enrolment_expires_at = now + ENROL_WITHIN
     turn = claim(instance, shop.drivers[instance.provider], now + shop.lease)
-    return turn, _wanted(shop, instance, region.at, plan.size)
+    return turn, _wanted(shop, instance, region.at, plan)
 
 
 async def call(shop: Workshop, turn: Turn, wanted: MachineWanted) -> None:
@@ -95,11 +95,17 @@ async def _obtained(shop: Workshop, turn: Turn, machine: Machine) -> None:
         assert instance is not None
         if instance.status == Status.FETCHING:
             await moves.move(session, instance, Trigger.OBTAIN, now, due_at=now)
-            # The call has come to its end: under its id no second machine can come into being.
-            instance.machine, instance.address, instance.call_until = machine.reference, machine.address, None
+            instance.address = machine.address
+            _keep(instance, machine, now)
             await running.note(session, instance, machine, now)
         elif instance.status == Status.DESTROYING and instance.call_until == turn.call_until:
-            instance.call_until, instance.due_at = None, now
+            instance.due_at = now
+            _keep(instance, machine, now)
+
+
+def _keep(instance: Instance, machine: Machine, now: datetime) -> None:
+    """The call has come to its end: no second machine can come of it, though this one may not be listed for a while."""
+    instance.machine, instance.call_until = machine.reference, now
 
 
 async def _refused(shop: Workshop, turn: Turn, code: str, reason: str, *, final: bool = False) -> None:
@@ -131,7 +137,7 @@ async def _look_soon(shop: Workshop, turn: Turn) -> None:
             instance.due_at = shop.clock() + wait(1)
 
 
-def _wanted(shop: Workshop, instance: Instance, place: str, size: str) -> MachineWanted:
+def _wanted(shop: Workshop, instance: Instance, place: str, plan: Plan) -> MachineWanted:
     """The same at every call: a provider that knows the id refuses other terms."""
     settings = shop.settings
     ca_certificate = settings.ca_file.read_text() if settings.ca_file is not None else None
@@ -139,7 +145,8 @@ def _wanted(shop: Workshop, instance: Instance, place: str, size: str) -> Machin
         instance_id=instance.id,
         name=instance.name,
         region=place,
-        size=size,
+        size=plan.size,
+        disk_bytes=plan.disk_bytes,
         agent={
             "origin": settings.issuer,
             "instance_id": str(instance.id),

@@ -59,6 +59,7 @@ class Turn:
         number: How often it was claimed in its status, this time included; the fence against a turn that woke late.
         place: The driver's own name of its region.
         since: When it came into its status.
+        machine: The reference of its machine, as far as that is known.
         call_until: When the last call to make its machine has ended for certain; null when there was none.
     """
 
@@ -68,6 +69,7 @@ class Turn:
     number: int
     place: str
     since: datetime
+    machine: str | None
     call_until: datetime | None
 
 
@@ -83,6 +85,7 @@ def claim(instance: Instance, driver: InstanceDriver, until: datetime) -> Turn:
         number=instance.attempts,
         place=instance.place,
         since=instance.updated_at,
+        machine=instance.machine,
         call_until=instance.call_until,
     )
 
@@ -111,7 +114,7 @@ async def find(shop: Workshop, turn: Turn) -> list[Machine]:
 
 
 def is_settled(turn: Turn, now: datetime) -> bool:
-    """Whether no machine can come into being any more by a call that was made."""
+    """Whether every machine that was made is listed by now, and none can come into being any more."""
     return turn.call_until is None or now >= turn.call_until + turn.driver.settle
 
 

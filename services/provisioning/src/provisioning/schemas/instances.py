@@ -93,7 +93,7 @@ class StuckInstance(BaseModel):
 
 class Redrive(Body):
     verdict: Annotated[str, StringConstraints(pattern="^(look_again|no_machine)$")] = Field(
-        description="`look_again` asks the provider at once; `no_machine` says that you have made sure that none exists."
+        description="`look_again` asks the provider at once; `no_machine` says that none exists for certain."
     )
 
 
