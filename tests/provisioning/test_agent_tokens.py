@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -94,8 +94,8 @@ def test_another_key_is_refused() -> None:
         {"sub": ABSENT},
         {"iss": ABSENT, "sub": ABSENT},
         {"iss": None, "sub": None},
-        {"iss": str(uuid4())},
-        {"sub": str(uuid4())},
+        {"iss": str(UUID(int=1))},
+        {"sub": str(UUID(int=1))},
         {"iss": "6a1f3a0e-2f0b-4c55-9f0e-6f2a7f4f2b12", "sub": "6a1f3a0e-2f0b-4c55-9f0e-6f2a7f4f2b12"},
         {"aud": ABSENT},
         {"aud": None},
@@ -115,7 +115,7 @@ def test_another_key_is_refused() -> None:
         {"iat": 10**30, "exp": 10**30 + 300},
         {"iat": -(10**30), "exp": -(10**30) + 300},
     ],
-    ids=str,
+    ids=lambda changes: str({name: "absent" if value is ABSENT else value for name, value in changes.items()}),
 )
 def test_claims_of_another_instance_audience_or_time_are_refused(changes: dict[str, object]) -> None:
     assert not is_good(signed(claims=changed(CLAIMS, **changes)))
