@@ -1,6 +1,7 @@
-"""Runs a program and kills it as it comes to a line of its functions where it was not killed yet, once it is set up.
+"""Runs a program and kills it as it comes to a line of its functions that is new to it, once it is set up.
 
-``python line_killer.py LINES PROGRAM``: LINES is the file that remembers where it was killed.
+``python line_killer.py LINES EVERY PROGRAM``: LINES is the file that remembers where it has been; of the lines that are
+new to it, it is killed before every so many.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-LINES, PROGRAM = Path(sys.argv[1]), Path(sys.argv[2])
+LINES, EVERY, PROGRAM = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 SEEN = set(LINES.read_text().splitlines()) if LINES.exists() else set()
 
 
@@ -25,7 +26,9 @@ def trace(frame: FrameType, event: str, _: Any) -> Any:
     if event == "line" and line not in SEEN:
         with LINES.open("a") as lines:
             lines.write(f"{line}\n")
-        os.kill(os.getpid(), signal.SIGKILL)
+        SEEN.add(line)
+        if len(SEEN) % EVERY == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
     return trace
 
 

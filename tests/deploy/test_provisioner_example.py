@@ -25,6 +25,8 @@ from tests.deploy.support import ROOT
 
 EXAMPLE = ROOT / "deploy" / "provisioner-example" / "provisioner.py"
 KILLER = Path(__file__).parent / "line_killer.py"
+EVERY = "1" if os.environ.get("CHAOS") else "5"
+"""Of the lines it may be killed at, every so many; `make chaos` takes all."""
 QUEUE, DEAD, HEARD = "outside.provisioner", "outside.provisioner.dead", "tests.provisioner"
 OWNER = UUID("0f9c1e8a-7a53-4c39-9d0e-6f2f4f1c0001")
 MACHINE = """echo "$1 $$" >> "$2"; exec sleep 600"""
@@ -284,8 +286,8 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_and_stops_nothing(world
         assert await letters.get(fail=False) is None
 
 
-async def test_killed_at_every_line_there_is_one_machine_and_one_end_for_each_instance(world: World) -> None:
-    """Once before each line of its functions, so also between starting a machine and recording it."""
+async def test_killed_at_any_line_there_is_one_machine_and_one_end_for_each_instance(world: World) -> None:
+    """Also between starting a machine and recording it."""
     async with world.example():
         await ready(world)
     lines, instances = world.folder / "lines", [uuid4()]
@@ -295,21 +297,21 @@ async def test_killed_at_every_line_there_is_one_machine_and_one_end_for_each_in
         await world.publish(wanted(instances[-1], instance_name=name), wanted(instances[-1]))
         if len(instances) % 4 == 0:
             await world.publish(unwanted(instances[-2]))
-        async with world.example(str(KILLER), str(lines)) as process:
+        async with world.example(str(KILLER), str(lines), EVERY) as process:
             try:
                 await asyncio.wait_for(process.wait(), 10)
             except TimeoutError:
                 break  # It came to no line where it was not killed before.
         assert process.returncode == -signal.SIGKILL
         instances.append(uuid4())
-    killed = lines.read_text().split()
-    assert len(killed) > 40, killed
+    been = lines.read_text().split()
+    assert len(been) > 40, been
     async with world.example():
         await world.publish(*map(unwanted, instances))
         for instance_id in instances:
             await until_over(world, instance_id)
     check_ends(world, instances)
-    assert len(world.starts()) > 10
+    assert len(world.starts()) > len(instances) / 4
     check_contract(world.heard)
 
 
