@@ -144,6 +144,7 @@ class World:
         for pause in (timedelta(minutes=4), timedelta(minutes=11), timedelta(hours=25), timedelta(minutes=1)):
             self.now += pause
             await sweep.sweep(self.shop)
+            await self._find_silent()
             self.cloud.happen()
             while await self.work():
                 pass
@@ -163,15 +164,14 @@ class World:
         self._send(wanted)
 
     async def work(self) -> int:
-        done = await work.work_due(self.shop)
-        await work.find_silent(self.shop)
-        return done
+        return await work.work_due(self.shop)
 
     def _choices(self) -> tuple[list[Callable[[], Awaitable[Any]]], list[int]]:
         steps = {
             self._deliver: 12,
             self.work: 20,
             self._work_twice: 6,
+            self._find_silent: 4,
             self._sweep: 5,
             self._wait: 14,
             self._ask: 5,
@@ -204,6 +204,9 @@ class World:
         for outcome in await asyncio.gather(self.work(), self.work(), return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
+
+    async def _find_silent(self) -> None:
+        await work.find_silent(self.shop)
 
     async def _sweep(self) -> None:
         await sweep.sweep(self.shop)
