@@ -194,3 +194,16 @@ async def test_an_operator_decides_about_orphans(world: World, decision: str) ->
 )
 async def test_each_path_is_for_one_caller(world: World, path: str, caller: str) -> None:
     assert (await post(world, path, {}, caller)).status_code == 401
+
+
+async def test_an_operator_reads_what_the_provider_said_last(world: World) -> None:
+    world.cloud.script.append("create done_unanswered")
+    world.cloud.script.extend(["find unanswered"] * 2)
+    instance_id = await world.want()
+    await world.work()
+    world.now += timedelta(seconds=2)
+    await world.work()
+    world.now += timedelta(hours=2)
+    await world.work()
+    (stuck,) = await get(world, "/internal/instances/stuck")
+    assert (stuck["instance_id"], stuck["reason"]) == (str(instance_id), "the script says that find is unanswered")

@@ -1,12 +1,13 @@
 """From the wish for an instance to its one machine, whatever the provider says on the way."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from provisioning.domain.lifecycle import QUEUED
-from provisioning.operations import work
+from provisioning.operations import wanting, work
 from tests.provisioning.support import World
 
 
@@ -141,3 +142,41 @@ async def test_a_turn_that_slept_through_its_deadline_asks_for_nothing(world: Wo
     await work.work_due(replace(world.shop, clock=lambda: next(times, world.now)))
     assert world.cloud.calls == []
     assert await world.status(instance_id) == "fetching"
+
+
+async def test_the_same_wish_at_once_is_one_wish(world: World) -> None:
+    wanted = world.wanted()
+    async with world.database.transaction() as first:
+        await wanting.want(first, wanted, world.now)
+        contender = asyncio.create_task(world.want(wanted))
+        await asyncio.sleep(0.1)
+    await contender
+    assert await world.status(wanted.instance_id) == "queuing"
+    assert await world.told_names(wanted.instance_id) == ["requested"]
+
+
+async def test_a_call_that_begins_late_ends_by_the_time_that_was_written_down(world: World) -> None:
+    """What follows counts on that: by then, and the driver's settling time, a machine is listed or never comes."""
+    instance_id = await world.want()
+    seconds = world.shop.settings.driver_deadline_seconds
+    times = iter([world.now, world.now + timedelta(seconds=seconds - 0.2)])
+    world.cloud.delay_seconds = 0.4
+    await work.work_due(replace(world.shop, clock=lambda: next(times, world.now)))
+    assert world.cloud.machines == {}
+    assert await world.status(instance_id) == "fetching"
+
+
+async def test_a_name_that_no_database_holds_fails_by_event(world: World) -> None:
+    for name in ("al\0ice@olares.com", "a" * 100_000):
+        instance_id = await world.want(instance_name=name)
+        assert (await world.instance(instance_id)).code == "instance_name_invalid"
+        assert await world.told_names(instance_id) == ["failed"]
+
+
+async def test_what_a_provider_says_of_us_is_for_its_operator(world: World) -> None:
+    world.cloud.script.append("create refused")
+    instance_id = await world.want()
+    await world.work_on(2)
+    instance = await world.instance(instance_id)
+    assert "script" not in (instance.reason or "")
+    assert "script" in (instance.trouble or "")

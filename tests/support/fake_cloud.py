@@ -4,6 +4,7 @@ It keeps what the port promises and nothing more: machines carry the intent's id
 machine answers that machine, and one whose machine was destroyed is refused.
 """
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,8 +54,11 @@ class FakeCloud:
     lingers: bool = False
     """A destroyed machine goes on being listed as ending until `let_go`."""
     sold_out_sizes: frozenset[str] = frozenset()
+    delay_seconds: float = 0
+    """How long a machine takes until it is made."""
 
     async def create(self, wanted: MachineWanted) -> Machine:
+        await asyncio.sleep(self.delay_seconds)
         return self._do("create", lambda: self._make(wanted))
 
     async def find(self, region: str, instance_id: UUID) -> Sequence[Machine]:

@@ -26,7 +26,7 @@ async def list_stuck(options: Options) -> None:
         machine = f"machine {item['machine']}" if item["machine"] else "no machine is known"
         print(
             f"  {item['instance_id']} {item['name']} is {item['status']} at {item['provider']} {item['region']} "
-            f"({machine}), and waits since {item['stuck_at']}"
+            f"({machine}), and waits since {item['stuck_at']}: {item['reason'] or 'no reason is known'}"
         )
     if found:
         print(f"Look for a machine with the instance's id in its tags; then {REDRIVE}.")

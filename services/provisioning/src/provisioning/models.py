@@ -1,5 +1,6 @@
 """Provisioning's tables."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from provisioning.domain.lifecycle import TERMINAL, Status, Trigger
+from provisioning.domain.lifecycle import HEARD, TERMINAL, Status, Trigger
 from shared.messaging import NAMING
 
 
@@ -38,8 +39,11 @@ def one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})", name=column)
 
 
-OVER = ", ".join(repr(str(status)) for status in sorted(TERMINAL))
-LIVE = text(f"status NOT IN ({OVER})")
+def quoted(statuses: Collection[Status]) -> str:
+    return ", ".join(repr(str(status)) for status in sorted(statuses))
+
+
+LIVE = text(f"status NOT IN ({quoted(TERMINAL)})")
 """The instance holds its name, and something may still become of it."""
 
 
@@ -74,6 +78,7 @@ class Instance(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     unanswered_since: Mapped[datetime | None] = mapped_column(comment="since when its provider gives no certain answer")
     stuck_at: Mapped[datetime | None] = mapped_column(comment="since when an operator should look at it")
+    trouble: Mapped[str | None] = mapped_column(comment="why it does not come on, for an operator")
     acted_at: Mapped[datetime | None] = mapped_column(comment="when its driver did what its owner asked for last")
 
     # The machine. Until `call_until` and the driver's settling time have passed, one may still come into being.
@@ -105,6 +110,7 @@ class Instance(Base):
         Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index(None, "stuck_at", postgresql_where=text("stuck_at IS NOT NULL")),
         Index("ix_instances_live", "provider", "region", postgresql_where=LIVE),
+        Index("ix_instances_heard", "heard_at", postgresql_where=text(f"status IN ({quoted(HEARD)})")),
     )
 
 

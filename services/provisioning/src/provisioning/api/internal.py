@@ -76,6 +76,6 @@ async def return_orphan(provider: str, reference: str, tx: Tx) -> Orphan:
 
 
 def _stuck(instance: Instance) -> dict[str, Any]:
-    return {"instance_id": instance.id} | {
-        name: getattr(instance, name) for name in StuckInstance.model_fields if name != "instance_id"
-    }
+    # What its owner reads as the reason is of its status; an operator needs the provider's own words.
+    apart = {"instance_id": instance.id, "reason": instance.trouble}
+    return {name: getattr(instance, name) for name in StuckInstance.model_fields.keys() - apart.keys()} | apart

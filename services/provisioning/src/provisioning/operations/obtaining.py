@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning.domain.enrolment import enrolment_secret
@@ -9,7 +10,18 @@ from provisioning.domain.lifecycle import BOOT, QUEUED, Status, Trigger
 from provisioning.domain.offers import SOLD_OUT_FOR, Plan
 from provisioning.models import Instance
 from provisioning.operations import availability, calls, moves, running
-from provisioning.operations.turns import Turn, Workshop, answered, claim, find, is_settled, resume, settles_at, wait
+from provisioning.operations.turns import (
+    Turn,
+    Workshop,
+    answered,
+    claim,
+    find,
+    is_settled,
+    readable,
+    resume,
+    settles_at,
+    wait,
+)
 from provisioning.ports import CredentialsRefused, Machine, MachineWanted, OrderRefused, OutOfCapacity, Unanswered
 from provisioning.queries import instances as queries
 
@@ -18,6 +30,8 @@ ENROL_WITHIN = QUEUED + BOOT
 NO_MACHINE = "out_of_capacity"
 REFUSED = "provider_refused"
 SILENT = "provider_silent"
+
+log = structlog.get_logger(__name__)
 
 
 async def begin(
@@ -47,19 +61,23 @@ async def begin(
 async def call(shop: Workshop, turn: Turn, wanted: MachineWanted) -> None:
     """Ask the driver for the machine, under the instance's id, and write down what it said."""
     assert turn.call_until is not None
-    if shop.clock() >= turn.call_until:
+    seconds = (turn.call_until - shop.clock()).total_seconds()
+    if seconds <= 0:
         # This process slept through its own deadline: whoever comes next looks before anything is asked for.
         return
-    seconds = shop.settings.driver_deadline_seconds
     try:
         machine = await calls.ask(turn.driver, "create", turn.driver.create(wanted), seconds)
-    except OutOfCapacity:
-        await _refused(shop, turn, NO_MACHINE, "The provider has no such machine just now. Take another plan or place.")
-    except CredentialsRefused:
+    except OutOfCapacity as full:
+        reason = "The provider has no such machine just now. Take another plan or place."
+        await _refused(shop, turn, NO_MACHINE, reason, trouble=str(full))
+    except CredentialsRefused as refusal:
         reason = "The provider does not let this service in; its operator has to mend that. Take another provider."
-        await _refused(shop, turn, REFUSED, reason)
+        await _refused(shop, turn, REFUSED, reason, trouble=str(refusal))
     except OrderRefused as refusal:
-        await _refused(shop, turn, REFUSED, f"The provider will not make this machine: {refusal}", final=True)
+        reason = (
+            "The provider will not make this machine. Take another plan or place; whoever runs this Space knows why."
+        )
+        await _refused(shop, turn, REFUSED, reason, trouble=str(refusal), final=True)
     except Unanswered:
         await _look_soon(shop, turn)
     else:
@@ -108,8 +126,14 @@ def _keep(instance: Instance, machine: Machine, now: datetime) -> None:
     instance.machine, instance.call_until = machine.reference, now
 
 
-async def _refused(shop: Workshop, turn: Turn, code: str, reason: str, *, final: bool = False) -> None:
-    """Nothing was made: wait in the queue for another try, or give up."""
+async def _refused(shop: Workshop, turn: Turn, code: str, reason: str, *, trouble: str, final: bool = False) -> None:
+    """Nothing was made: wait in the queue for another try, or give up.
+
+    Args:
+        reason: For its owner, who has no use for what is ours: images, subnets, folders.
+        trouble: The provider's own words, for an operator.
+    """
+    log.warning("a provider made no machine", instance_id=str(turn.instance_id), code=code, reason=trouble)
     now = shop.clock()
     async with shop.database.transaction() as session:
         instance = await queries.lock(session, turn.instance_id)
@@ -128,6 +152,7 @@ async def _refused(shop: Workshop, turn: Turn, code: str, reason: str, *, final:
         else:
             due_at = now + wait(instance.calls)
             await moves.move(session, instance, Trigger.WAIT, now, due_at=due_at, code=code, reason=reason)
+        instance.trouble = readable(trouble)
 
 
 async def _look_soon(shop: Workshop, turn: Turn) -> None:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning.domain.lifecycle import UNCERTAIN, Status
+from provisioning.domain.log_text import visible
 from provisioning.domain.offers import Offers
 from provisioning.models import Instance
 from provisioning.operations import calls
@@ -26,6 +27,7 @@ CALLS_PER_TURN = 3
 MARGIN = timedelta(seconds=5)
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=2)
+LONGEST_TROUBLE = 500
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +104,7 @@ async def answered(session: AsyncSession, turn: Turn) -> Instance | None:
     """As `resume`, for a turn that its driver has answered: no operator is needed any more."""
     instance = await resume(session, turn)
     if instance is not None:
-        instance.unanswered_since = instance.stuck_at = None
+        instance.unanswered_since = instance.stuck_at = instance.trouble = None
     return instance
 
 
@@ -135,10 +137,43 @@ async def postpone(shop: Workshop, turn: Turn, error: Exception) -> None:
     now = shop.clock()
     async with shop.database.transaction() as session:
         instance = await resume(session, turn)
-        if instance is None:
-            return
-        instance.due_at = now + wait(turn.number)
-        instance.unanswered_since = instance.unanswered_since or now
-        if instance.stuck_at is None and now - instance.unanswered_since > UNCERTAIN:
-            instance.stuck_at = now
-            log.error("an instance waits for an operator", instance_id=str(turn.instance_id), reason=str(error))
+        if instance is not None:
+            instance.due_at = now + wait(turn.number)
+            _note_trouble(instance, str(error), now)
+
+
+async def break_off(shop: Workshop, instance_id: UUID, until: datetime, error: Exception) -> None:
+    """A turn ended by what nobody expected: the next begins when its lease is over.
+
+    Args:
+        until: The end of its lease.
+    """
+    log.error("a turn was broken off", instance_id=str(instance_id), exc_info=error)
+    async with shop.database.transaction() as session:
+        instance = await queries.lock(session, instance_id)
+        if instance is not None and instance.due_at == until:
+            _note_trouble(instance, f"{type(error).__name__}: {error}", shop.clock())
+
+
+def call_operator(instance: Instance, trouble: str, now: datetime) -> None:
+    """A locked instance does not come on by itself; an operator is told once.
+
+    Args:
+        trouble: Why, in words of its provider, it may be.
+    """
+    instance.trouble = readable(trouble)
+    if instance.stuck_at is None:
+        instance.stuck_at = now
+        log.error("an instance waits for an operator", instance_id=str(instance.id), reason=instance.trouble)
+
+
+def readable(trouble: str) -> str:
+    """What somebody else said, as it may be kept and shown."""
+    return visible(trouble)[:LONGEST_TROUBLE]
+
+
+def _note_trouble(instance: Instance, trouble: str, now: datetime) -> None:
+    instance.trouble = readable(trouble)
+    instance.unanswered_since = instance.unanswered_since or now
+    if now - instance.unanswered_since > UNCERTAIN:
+        call_operator(instance, trouble, now)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from provisioning import errors
 from provisioning.domain import words
 from provisioning.domain.lifecycle import RESERVED, Status, Trigger
+from provisioning.domain.log_text import visible
 from provisioning.domain.offers import Offers
 from provisioning.models import Instance
 from provisioning.operations import moves, offers, returning
@@ -20,6 +22,9 @@ from shared.errors import ServiceError
 from shared.events.provisioning import InstanceRequested, InstanceReturned
 from shared.events.restore import InstanceUnwanted, InstanceWanted
 from shared.outbox import publish
+
+LONGEST_WORD = 300
+"""More characters than anything that may be wanted has."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +72,7 @@ async def reserve(session: AsyncSession, offered: Offers, wanted: Wanted, now: d
         InstanceNameInvalid, OfferUnknown, OfferUnavailable, NameInUse: What stands in the way.
         InstanceOver: If this very instance was called off.
     """
+    await queries.hold(session, wanted.instance_id)
     known = await queries.lock(session, wanted.instance_id, wanted.owner_id)
     if known is not None:
         return known
@@ -83,7 +89,8 @@ async def want(session: AsyncSession, event: InstanceWanted, now: datetime) -> N
 
     Whether there is such an offer is seen when its machine is asked for.
     """
-    wanted = Wanted(**event.model_dump())
+    wanted = Wanted(**{name: _kept(value) for name, value in event.model_dump().items()})
+    await queries.hold(session, wanted.instance_id)
     if await queries.is_called_off(session, wanted.instance_id):
         return
     instance = await queries.lock(session, wanted.instance_id)
@@ -116,8 +123,11 @@ async def want(session: AsyncSession, event: InstanceWanted, now: datetime) -> N
 
 async def unwant(session: AsyncSession, event: InstanceUnwanted, now: datetime) -> None:
     """Return an instance, whatever has become of it; one that was never heard of will not be made when it is."""
-    instance = await queries.lock(session, event.instance_id, event.owner_id)
-    if instance is not None:
+    await queries.hold(session, event.instance_id)
+    instance = await queries.lock(session, event.instance_id)
+    if instance is not None and instance.owner_id != event.owner_id:
+        log.error("an instance of another owner's is called off", instance_id=str(event.instance_id))
+    elif instance is not None:
         await returning.give_back(session, instance, now, event.reason)
     elif await queries.call_off(session, event.instance_id, event.owner_id, now):
         publish(
@@ -178,6 +188,11 @@ async def _insert(session: AsyncSession, wanted: Wanted, name: str, status: Stat
         raise name_in_use(holder) from None
     moves.begin(session, instance, now)
     return instance
+
+
+def _kept(value: object) -> Any:
+    """A text as a column takes it, however little sense it makes: the refusal is to be told."""
+    return visible(value)[:LONGEST_WORD] if isinstance(value, str) else value
 
 
 def _row(wanted: Wanted, name: str, status: Status, now: datetime) -> Instance:

@@ -1,23 +1,21 @@
 """What is due: claims instances, and gives each the turn that its status calls for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning.domain.lifecycle import SILENCE, Status
 from provisioning.models import Instance
 from provisioning.operations import ending, obtaining, powering, running, wanting
-from provisioning.operations.turns import LONGEST_WAIT, Turn, Workshop, claim, postpone
+from provisioning.operations.turns import LONGEST_WAIT, Turn, Workshop, break_off, call_operator, claim, postpone
 from provisioning.ports import CredentialsRefused, Unanswered
 from provisioning.queries import instances as queries
 
 AT_ONCE = 10
 _SILENT = "Its agent has not been heard for a while. Look at its log; restart it, or wait."
-
-log = structlog.get_logger(__name__)
 
 Step = Callable[[], Awaitable[None]]
 
@@ -25,17 +23,35 @@ Step = Callable[[], Awaitable[None]]
 async def work_due(shop: Workshop) -> int:
     """Take a turn with each of the instances that are longest due; how many.
 
-    One that raises what nobody expected does not keep the others from their turns: its row is due again later.
+    One that raises what nobody expected keeps no other from its turn: each is claimed for itself, and due again later.
     """
     now = shop.clock()
-    async with shop.database.transaction() as session:
-        due = await queries.claim_due(session, now, AT_ONCE)
-        turns = [await _begin(session, shop, instance, now) for instance in due]
-    steps = [step() for step in turns if step is not None]
-    for outcome in await asyncio.gather(*steps, return_exceptions=True):
-        if outcome is not None:
-            raise outcome
+    due = await claim_due(shop, now)
+    outcomes = await asyncio.gather(*(take_turn(shop, each, now) for each in due), return_exceptions=True)
+    broken = [(each, outcome) for each, outcome in zip(due, outcomes, strict=True) if outcome is not None]
+    for each, outcome in broken:
+        if isinstance(outcome, Exception):
+            await break_off(shop, each, now + shop.lease, outcome)
+    for _, outcome in broken:
+        raise outcome
     return len(due)
+
+
+async def claim_due(shop: Workshop, now: datetime) -> Sequence[UUID]:
+    """Instances that are due, which are ours until now and the lease have passed."""
+    async with shop.database.transaction() as session:
+        return await queries.claim_due(session, now, now + shop.lease, AT_ONCE)
+
+
+async def take_turn(shop: Workshop, instance_id: UUID, now: datetime) -> None:
+    """Do what is due about an instance that was claimed just now, unless something has gone on with it since."""
+    async with shop.database.transaction() as session:
+        instance = await queries.lock(session, instance_id)
+        if instance is None or instance.due_at != now + shop.lease:
+            return
+        step = await _begin(session, shop, instance, now)
+    if step is not None:
+        await step()
 
 
 async def find_silent(shop: Workshop) -> int:
@@ -59,8 +75,8 @@ async def _begin(session: AsyncSession, shop: Workshop, instance: Instance, now:
         begun = await obtaining.begin(session, shop, instance, now)
         return None if begun is None else lambda: obtaining.call(shop, *begun)
     if driver is None:
-        instance.due_at, instance.stuck_at = now + LONGEST_WAIT, instance.stuck_at or now
-        log.error("an instance's provider is not configured any more", instance_id=str(instance.id))
+        instance.due_at = now + LONGEST_WAIT
+        call_operator(instance, f"The provider {instance.provider} is not among the offers any more.", now)
         return None
     acted = instance.acted_at is not None
     turn = claim(instance, driver, now + shop.lease)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -87,6 +87,11 @@ async def lock(session: AsyncSession, instance_id: UUID, owner_id: UUID | None =
     return await session.scalar(found.with_for_update(), execution_options={"populate_existing": True})
 
 
+async def hold(session: AsyncSession, instance_id: UUID) -> None:
+    """Until the transaction ends, nobody else who holds it makes or calls off this instance, known or not."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(instance_id.hex, 0))))
+
+
 async def holder_of(session: AsyncSession, owner_id: UUID, name: str) -> Instance | None:
     """The owner's live instance of that name."""
     return await session.scalar(
@@ -106,17 +111,16 @@ async def move(session: AsyncSession, instance: Instance, target: Status, now: d
     return moved is not None
 
 
-async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Instance]:
-    """Instances with something to be done, longest due first; those that another replica deals with are left to it."""
-    return (
-        await session.scalars(
-            select(Instance)
-            .where(Instance.due_at <= now)
-            .order_by(Instance.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-    ).all()
+async def claim_due(session: AsyncSession, now: datetime, until: datetime, limit: int) -> Sequence[UUID]:
+    """Instances with something to be done, longest due first; nobody else claims them before ``until``.
+
+    Those that another replica deals with are left to it.
+    """
+    due = select(Instance.id).where(Instance.due_at <= now).order_by(Instance.due_at).limit(limit)
+    claimed = (await session.scalars(due.with_for_update(skip_locked=True))).all()
+    if claimed:
+        await session.execute(update(Instance).where(Instance.id.in_(claimed)).values(due_at=until))
+    return claimed
 
 
 async def claim_silent(session: AsyncSession, before: datetime, limit: int) -> Sequence[Instance]:
@@ -124,12 +128,9 @@ async def claim_silent(session: AsyncSession, before: datetime, limit: int) -> S
     return (
         await session.scalars(
             select(Instance)
-            .where(
-                Instance.status.in_(HEARD),
-                Instance.updated_at < before,
-                or_(Instance.heard_at.is_(None), Instance.heard_at < before),
-            )
-            .order_by(Instance.id)
+            # Whatever has such a status was heard once.
+            .where(Instance.status.in_(HEARD), Instance.heard_at < before, Instance.updated_at < before)
+            .order_by(Instance.heard_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

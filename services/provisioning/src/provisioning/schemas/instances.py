@@ -87,6 +87,7 @@ class StuckInstance(BaseModel):
     provider: str
     region: str
     machine: str | None
+    reason: str | None = Field(description="What its provider said last, or what else keeps it from coming on.")
     stuck_at: datetime
     updated_at: datetime
 

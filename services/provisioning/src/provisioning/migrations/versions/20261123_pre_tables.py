@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "e919c09d521a"
+revision: str = "92917e5d2ba1"
 down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column(
             "stuck_at", sa.DateTime(timezone=True), nullable=True, comment="since when an operator should look at it"
         ),
+        sa.Column("trouble", sa.Text(), nullable=True, comment="why it does not come on, for an operator"),
         sa.Column(
             "acted_at",
             sa.DateTime(timezone=True),
@@ -120,6 +121,15 @@ def upgrade() -> None:
         ["due_at"],
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_instances_heard",
+        "instances",
+        ["heard_at"],
+        unique=False,
+        postgresql_where=sa.text(
+            "status IN ('installing', 'pending_activation', 'restore_error', 'restoring', 'running')"
+        ),
     )
     op.create_index(
         "ix_instances_live",
@@ -298,6 +308,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_instances_owner_id_created_at_id"), table_name="instances")
     op.drop_index(
         "ix_instances_live", table_name="instances", postgresql_where=sa.text("status NOT IN ('canceled', 'destroyed')")
+    )
+    op.drop_index(
+        "ix_instances_heard",
+        table_name="instances",
+        postgresql_where=sa.text(
+            "status IN ('installing', 'pending_activation', 'restore_error', 'restoring', 'running')"
+        ),
     )
     op.drop_index(op.f("ix_instances_due_at"), table_name="instances", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_table("instances")
