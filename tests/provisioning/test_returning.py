@@ -1,13 +1,17 @@
 """Instances end: whenever that is asked for, nothing of them is left, and it is told exactly once."""
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from provisioning.models import Instance
-from provisioning.operations import returning
+from provisioning.operations import returning, wanting
 from provisioning.ports import MachineState
+from provisioning.queries import instances as queries
+from shared.events.provisioning import InstanceReturned, InstanceUsageMeasured
+from shared.events.restore import InstanceUnwanted
 from tests.provisioning.support import World
 
 
@@ -139,3 +143,44 @@ async def test_asked_again_while_it_ends_nothing_changes(world: World, times: in
     await world.work_on(3)
     assert await world.told_names(instance.id) == ["requested", "running", "returned"]
     assert world.cloud.destroyed[instance.id] == 1
+
+
+async def test_wanted_and_unwanted_at_once_leave_nothing_that_nobody_ends(world: World) -> None:
+    """Neither sees what the other has not committed yet, so one has to wait for the other."""
+    wanted = world.wanted()
+    unwanted = InstanceUnwanted(owner_id=world.owner_id, instance_id=wanted.instance_id, reason="Called off.")
+    async with world.database.transaction() as first:
+        await wanting.want(first, wanted, world.now)
+
+        async def unwant() -> None:
+            async with world.database.transaction() as second:
+                await wanting.unwant(second, unwanted, world.now)
+
+        contender = asyncio.create_task(unwant())
+        await asyncio.sleep(0.1)
+        assert not contender.done()
+    await contender
+    assert await world.status(wanted.instance_id) == "canceled"
+    assert await world.told_names(wanted.instance_id) == ["requested", "returned"]
+
+
+async def test_unwanted_by_another_owner_nothing_is_said_of_a_live_instance(world: World) -> None:
+    instance = await running(world)
+    await world.unwant(instance.id, owner_id=uuid4())
+    assert await world.told_names(instance.id) == ["requested", "running"]
+
+
+async def test_the_counters_of_before_are_told_at_the_end_though_the_agent_finished_nothing(world: World) -> None:
+    instance = await running(world)
+    async with world.database.transaction() as session:
+        heard = await queries.lock(session, instance.id)
+        assert heard is not None
+        heard.measured_at, heard.published_at = world.now, world.now - timedelta(minutes=4)
+        heard.traffic_bytes = 4711
+    await give_back(world, instance.id)
+    await world.work_on(3)
+    usage, returned = (await world.told(instance.id))[-2:]
+    assert isinstance(usage, InstanceUsageMeasured)
+    assert isinstance(returned, InstanceReturned)
+    assert usage.traffic_bytes == 4711
+    assert usage.measured_at < returned.returned_at

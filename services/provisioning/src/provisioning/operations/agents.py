@@ -14,10 +14,10 @@ from provisioning import errors
 from provisioning.domain import agent_token, counters, enrolment, words
 from provisioning.domain.lifecycle import TERMINAL, TRANSITIONS, Status, Trigger
 from provisioning.models import AgentOrder, Instance
-from provisioning.operations import moves
+from provisioning.operations import moves, usage
 from provisioning.queries import agents as queries
 from provisioning.queries import instances
-from shared.events.provisioning import InstanceEnrolled, InstanceUsageMeasured
+from shared.events.provisioning import InstanceEnrolled
 from shared.outbox import publish
 
 MAX_AHEAD = timedelta(seconds=120)
@@ -132,7 +132,7 @@ async def record_heartbeat(
     _note(instance, heartbeat, now)
     _finish(instance, done, now)
     if done or _is_due(instance, usage_every):
-        _tell_usage(session, instance)
+        usage.tell(session, instance)
     await _follow(session, instance, PHASES[heartbeat.phase], now)
     return [order for order in orders if order.done_at is None]
 
@@ -224,22 +224,6 @@ def _finish(instance: Instance, done: Sequence[AgentOrder], now: datetime) -> No
 def _is_due(instance: Instance, usage_every: timedelta) -> bool:
     assert instance.measured_at is not None
     return instance.published_at is None or instance.measured_at - instance.published_at >= usage_every
-
-
-def _tell_usage(session: AsyncSession, instance: Instance) -> None:
-    assert instance.measured_at is not None
-    instance.published_at = instance.measured_at
-    publish(
-        session,
-        InstanceUsageMeasured(
-            owner_id=instance.owner_id,
-            instance_id=instance.id,
-            restore_id=instance.restore_id,
-            measured_at=instance.measured_at,
-            traffic_bytes=instance.traffic_bytes,
-            disk_bytes=instance.disk_bytes,
-        ),
-    )
 
 
 async def _follow(session: AsyncSession, instance: Instance, trigger: Trigger, now: datetime) -> None:

@@ -5,8 +5,10 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning.domain import lifecycle, words
+from provisioning.domain.counters import TICK
 from provisioning.domain.lifecycle import Status, Trigger
 from provisioning.models import HistoryEntry, Instance, LogLine
+from provisioning.operations import usage
 from provisioning.queries import instances as queries
 from shared.events.provisioning import InstanceFailed, InstanceReturned
 from shared.outbox import publish
@@ -39,7 +41,7 @@ async def move(
     if target in lifecycle.HEARD and instance.started_at is None:
         # Its agent was heard before its driver said that the machine runs: the driver is asked at once.
         due_at = now
-    forgotten = {"attempts": 0, "unanswered_since": None, "stuck_at": None}
+    forgotten = {"attempts": 0, "unanswered_since": None, "stuck_at": None, "trouble": None}
     values = {"due_at": due_at, "code": code, "reason": reason, **forgotten}
     if not await queries.move(session, instance, target, now, **values, ended_at=now if over else None):
         raise RuntimeError(f"instance {instance.id} was moved in spite of its lock")
@@ -76,6 +78,11 @@ def announce_failure(session: AsyncSession, instance: Instance, now: datetime) -
 
 
 def announce_return(session: AsyncSession, instance: Instance, returned_at: datetime) -> None:
+    """Nothing of it is left: with its last counters, which are billed only where they are earlier."""
+    usage.tell(session, instance)
+    if instance.measured_at is not None:
+        # Another replica's clock may be ahead of ours.
+        returned_at = max(returned_at, instance.measured_at + TICK)
     publish(
         session,
         InstanceReturned(
