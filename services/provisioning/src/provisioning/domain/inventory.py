@@ -32,7 +32,8 @@ class Known:
 
     Args:
         machine: The machine it is known to have.
-        machine_before: The same before the list was asked for; a list can only miss what was there by then.
+        machine_before: The same before the list was asked for; a list can only miss what was there by then. None
+            where its place did not answer.
     """
 
     instance_id: UUID
@@ -76,8 +77,9 @@ def compare(
         machines.setdefault(seen.instance_id, []).append(seen)
     for instance_id, found in machines.items():
         _judge(findings, found, known.get(instance_id), listed_at, settle)
+    references = {seen.reference for found in machines.values() for seen in found}
     for instance in known.values():
-        if instance.instance_id not in machines and instance.status in HAS_MACHINE and instance.machine_before:
+        if instance.status in HAS_MACHINE and instance.machine_before and instance.machine_before not in references:
             since = instance.missing_since
             is_lost = since is not None and now - since >= LOST_AFTER
             (findings.lost if is_lost else findings.missing).add(instance.instance_id)
@@ -99,8 +101,9 @@ def _judge(
         # It is being looked for, or being ended: its own turns see to that.
         return
     own = [seen for seen in found if seen.reference == instance.machine]
+    # While its own is not listed, the other may be all that there is.
     findings.orphans += [(seen, True) for seen in found if seen.reference != instance.machine and own]
-    if instance.missing_since is not None:
+    if own and instance.missing_since is not None:
         findings.back.add(instance.instance_id)
     if any(seen.is_down for seen in own) and (instance.status in HEARD or instance.status is Status.ERRORED):
         findings.down.add(instance.instance_id)

@@ -109,10 +109,10 @@ async def answered(session: AsyncSession, turn: Turn) -> Instance | None:
 
 
 async def find(shop: Workshop, turn: Turn) -> list[Machine]:
-    """The machines of the turn's instance, in a stable order. Raises Unanswered, CredentialsRefused."""
+    """The machines of the turn's instance, its own first, in a stable order. Raises Unanswered, CredentialsRefused."""
     found = turn.driver.find(turn.place, turn.instance_id)
     machines = await calls.ask(turn.driver, "find", found, shop.settings.driver_deadline_seconds)
-    return sorted(machines, key=lambda machine: machine.reference)
+    return sorted(machines, key=lambda machine: (machine.reference != turn.machine, machine.reference))
 
 
 def is_settled(turn: Turn, now: datetime) -> bool:

@@ -1,11 +1,11 @@
 """Instances: the lists their owners see, and the rows that work is done on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, func, select, tuple_, update
+from sqlalchemy import ARRAY, RowMapping, Select, Uuid, any_, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,6 +38,17 @@ SHOWN = (
     PlanPrice.included_traffic_bytes,
     PlanPrice.included_storage_bytes,
 )
+
+SWEPT = (
+    Instance.id,
+    Instance.status,
+    Instance.code,
+    Instance.place,
+    Instance.machine,
+    Instance.missing_since,
+    Instance.ended_at,
+)
+"""Rows of the ORM would cost a sweep many times as much."""
 
 
 def _shown(owner_id: UUID) -> "Select[*tuple[Any, ...]]":
@@ -137,13 +148,18 @@ async def claim_silent(session: AsyncSession, before: datetime, limit: int) -> S
     ).all()
 
 
-async def live_of_provider(session: AsyncSession, provider: str) -> Sequence[Instance]:
-    found = select(Instance).where(Instance.provider == provider, Instance.status.not_in(TERMINAL))
-    return (await session.scalars(found)).all()
+async def live_of_provider(session: AsyncSession, provider: str) -> Mapping[UUID, RowMapping]:
+    """What a sweep must know of a provider's instances that are not over."""
+    found = select(*SWEPT).where(Instance.provider == provider, Instance.status.not_in(TERMINAL))
+    return {row["id"]: row for row in (await session.execute(found)).mappings()}
 
 
-async def of_ids(session: AsyncSession, instance_ids: Collection[UUID]) -> Sequence[Instance]:
-    return (await session.scalars(select(Instance).where(Instance.id.in_(instance_ids)))).all()
+async def swept(session: AsyncSession, instance_ids: Collection[UUID]) -> Mapping[UUID, RowMapping]:
+    """The same of these instances, whatever has become of them; those that are not known are left out."""
+    # One array: as parameters of their own they would be too many for the protocol.
+    ids = literal(list(instance_ids), ARRAY(Uuid()))
+    rows = await session.execute(select(*SWEPT).where(Instance.id == any_(ids)))
+    return {row["id"]: row for row in rows.mappings()}
 
 
 async def stuck(session: AsyncSession) -> Sequence[Instance]:

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from provisioning.models import Orphan
+from provisioning.domain.lifecycle import TERMINAL
+from provisioning.models import Instance, Orphan
 from provisioning.ports import Machine
 
 
@@ -42,3 +43,10 @@ async def list_orphans(session: AsyncSession) -> Sequence[Orphan]:
 async def lock(session: AsyncSession, provider: str, reference: str) -> Orphan | None:
     found = select(Orphan).where(Orphan.provider == provider, Orphan.reference == reference)
     return await session.scalar(found.with_for_update(), execution_options={"populate_existing": True})
+
+
+async def in_use(session: AsyncSession, orphan: Orphan) -> bool:
+    """Whether it is the machine of a live instance by now, or what such a one is looking for."""
+    found = select(Instance.machine).where(Instance.id == orphan.instance_id, Instance.status.not_in(TERMINAL))
+    row = (await session.execute(found)).one_or_none()
+    return row is not None and row.machine in (None, orphan.reference)
