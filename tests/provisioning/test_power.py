@@ -159,3 +159,52 @@ async def test_another_owners_instance_is_not_there(world: World) -> None:
     world.owner_id = UUID(int=1)
     with pytest.raises(InstanceNotFound):
         await ask(world, instance_id, Trigger.RESTART)
+
+
+async def test_a_machine_that_came_up_while_it_was_stopped_is_stopped_again(world: World) -> None:
+    """A sweep that had found it down may start it a moment after it was stopped."""
+    instance_id = await an_instance(world)
+    (machine,) = world.cloud.of(instance_id)
+    await ask(world, instance_id, Trigger.STOP)
+    world.cloud.holds = MachineState.STOPPING
+    await world.work()
+    world.cloud.holds = None
+    world.cloud.set_state(machine.reference, MachineState.RUNNING)
+    await world.work_on(5)
+    assert await world.status(instance_id) == "stopped"
+    assert world.cloud.of(instance_id)[0].state is MachineState.STOPPED
+
+
+@pytest.mark.parametrize("trigger", [Trigger.START, Trigger.RESTART])
+async def test_a_machine_that_went_down_on_its_way_up_is_started_again(world: World, trigger: Trigger) -> None:
+    instance_id = await an_instance(world)
+    if trigger is Trigger.START:
+        await ask(world, instance_id, Trigger.STOP)
+        await world.work_on(3)
+    await ask(world, instance_id, trigger)
+    await world.work()
+    world.cloud.set_state(world.cloud.of(instance_id)[0].reference, MachineState.STOPPED)
+    await world.work_on(5)
+    assert world.cloud.of(instance_id)[0].state is MachineState.RUNNING
+
+
+@pytest.mark.parametrize("trigger", [Trigger.STOP, Trigger.RETURN])
+async def test_what_does_not_come_to_its_end_calls_an_operator(world: World, trigger: Trigger) -> None:
+    world.cloud.lingers = True
+    instance_id = await an_instance(world)
+    if trigger is Trigger.STOP:
+        world.cloud.holds = MachineState.STOPPING
+        await ask(world, instance_id, trigger)
+    else:
+        await world.unwant(instance_id)
+    world.now += timedelta(minutes=5)
+    await world.work_on(5)
+    assert (await world.instance(instance_id)).stuck_at is None
+    world.now += timedelta(hours=1)
+    await world.work_on(2)
+    stuck = await world.instance(instance_id)
+    assert stuck.stuck_at is not None
+    assert "an hour" in (stuck.trouble or "")
+    world.now += timedelta(minutes=5)
+    await world.work_on(2)
+    assert (await world.instance(instance_id)).stuck_at == stuck.stuck_at

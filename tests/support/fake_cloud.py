@@ -53,6 +53,8 @@ class FakeCloud:
     boots: bool = True
     lingers: bool = False
     """A destroyed machine goes on being listed as ending until `let_go`."""
+    holds: MachineState | None = None
+    """A machine that is stopped gets no further than this."""
     sold_out_sizes: frozenset[str] = frozenset()
     delay_seconds: float = 0
     """How long a machine takes until it is made."""
@@ -68,7 +70,7 @@ class FakeCloud:
         return self._do("list_machines", lambda: self._at(region))
 
     async def stop(self, region: str, reference: str) -> None:
-        self._do("stop", lambda: self.set_state(reference, MachineState.STOPPED))
+        self._do("stop", lambda: self.set_state(reference, self.holds or MachineState.STOPPED))
 
     async def start(self, region: str, reference: str) -> None:
         self._do("start", lambda: self.set_state(reference, MachineState.RUNNING))

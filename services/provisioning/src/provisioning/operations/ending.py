@@ -1,7 +1,7 @@
 """Ending the machines of a returned instance, until its driver confirms that none is left and none can come."""
 
 from provisioning.operations import calls, returning
-from provisioning.operations.turns import Turn, Workshop, answered, find, is_settled, settles_at, wait
+from provisioning.operations.turns import Turn, Workshop, answered, find, is_settled, look_again, settles_at
 from provisioning.ports import MachineState
 
 
@@ -28,7 +28,7 @@ async def end(shop: Workshop, turn: Turn) -> None:
         if instance is None:
             return
         if machines:
-            instance.due_at = now + wait(turn.number)
+            look_again(instance, turn, machines, now)
         elif is_settled(turn, now):
             await returning.confirm_end(session, instance, now)
         else:

@@ -2,7 +2,7 @@
 
 from provisioning.domain.lifecycle import BOOT, Status, Trigger
 from provisioning.operations import calls, moves, running
-from provisioning.operations.turns import Turn, Workshop, answered, find, wait
+from provisioning.operations.turns import Turn, Workshop, answered, find, look_again, wait
 from provisioning.ports import Machine, MachineState, OutOfCapacity, Unanswered
 
 _LATE = "It did not come up again in time. Restart it, or return it."
@@ -18,7 +18,7 @@ async def carry_out(shop: Workshop, turn: Turn, acted: bool) -> None:
         Unanswered, CredentialsRefused: It may have been done, and will be asked for again.
     """
     machines = await find(shop, turn)
-    if machines and not acted:
+    if machines and (not acted or _is_undone(turn.status, machines[0].state)):
         await _tell(shop, turn, machines[0])
         machines = await find(shop, turn)
     now = shop.clock()
@@ -33,8 +33,16 @@ async def carry_out(shop: Workshop, turn: Turn, acted: bool) -> None:
         if turn.status is Status.STOPPING:
             if machines and machines[0].state is MachineState.STOPPED:
                 await moves.move(session, instance, Trigger.CONFIRM_STOP, now)
+            else:
+                look_again(instance, turn, machines, now)
         elif now >= turn.since + BOOT:
             await running.break_down(session, instance, "agent_not_heard", _LATE, now)
+
+
+def _is_undone(status: Status, state: MachineState) -> bool:
+    """What was done has been undone since: by the machine itself, its provider, or a sweep that looked before."""
+    undone = {MachineState.RUNNING} if status is Status.STOPPING else {MachineState.STOPPED}
+    return state in undone
 
 
 async def _tell(shop: Workshop, turn: Turn, machine: Machine) -> None:

@@ -5,7 +5,7 @@ transaction, and a transaction that records the outcome. A process that dies bet
 after its lease, with everything the next turn must know.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -61,6 +61,7 @@ class Turn:
         number: How often it was claimed in its status, this time included; the fence against a turn that woke late.
         place: The driver's own name of its region.
         since: When it came into its status.
+        stuck_at: Since when it waits for an operator.
         machine: The reference of its machine, as far as that is known.
         call_until: When the last call to make its machine has ended for certain; null when there was none.
     """
@@ -71,6 +72,7 @@ class Turn:
     number: int
     place: str
     since: datetime
+    stuck_at: datetime | None
     machine: str | None
     call_until: datetime | None
 
@@ -87,6 +89,7 @@ def claim(instance: Instance, driver: InstanceDriver, until: datetime) -> Turn:
         number=instance.attempts,
         place=instance.place,
         since=instance.updated_at,
+        stuck_at=instance.stuck_at,
         machine=instance.machine,
         call_until=instance.call_until,
     )
@@ -130,6 +133,15 @@ def wait(attempts: int) -> timedelta:
     """How long to wait before asking a provider again that gave no answer, or not the one that was hoped for."""
     doubled: timedelta = FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 10)
     return min(doubled, LONGEST_WAIT)
+
+
+def look_again(instance: Instance, turn: Turn, seen: Sequence[Machine], now: datetime) -> None:
+    """The driver answers, and what it was told is not done yet: look later, and call an operator after long."""
+    instance.due_at = now + wait(turn.number)
+    if now - turn.since > UNCERTAIN:
+        instance.stuck_at = turn.stuck_at
+        states = ", ".join(f"{machine.reference} {machine.state}" for machine in seen) or "no machine"
+        call_operator(instance, f"After more than an hour its provider still says: {states}.", now)
 
 
 async def postpone(shop: Workshop, turn: Turn, error: Exception) -> None:
