@@ -14,7 +14,7 @@ import structlog
 from provisioning.adapters import local_ports
 from provisioning.adapters.local_calls import Gone, Turn, hold, remove, sync
 from provisioning.adapters.local_machine import GRAVES, REGION, LocalMachine, Plan, write_plan
-from provisioning.ports import Machine, MachineWanted, OrderRefused, OutOfCapacity, Unanswered
+from provisioning.ports import Machine, MachineState, MachineWanted, OrderRefused, OutOfCapacity, Unanswered
 
 NEW = ".new"
 """The folder of root where a machine's folder is prepared, to appear with its plan or not at all."""
@@ -71,7 +71,7 @@ class LocalDriver:
 
     async def list_machines(self, region: str) -> Sequence[Machine]:
         _require_region(region)
-        return await self._in_time(lambda _: self._list())
+        return await self._in_time(self._list)
 
     async def stop(self, region: str, reference: str) -> None:
         await self._change(region, reference, LocalMachine.turn_off)
@@ -138,18 +138,27 @@ class LocalDriver:
         machine = self._machine(instance_id)
         if self._is_anothers(machine):
             return []
+        self._finish(machine, turn)
+        found = machine.look()
+        return [found] if found else []
+
+    def _list(self, turn: Turn) -> list[Machine]:
+        """All of ours. Who only ever lists may be the only one who looks at what a killed call has begun."""
+        ours = [machine for machine in self._machines() if not self._is_anothers(machine)]
+        for machine in ours:
+            found = machine.look()
+            if found and found.state not in (MachineState.RUNNING, MachineState.STOPPED):
+                self._finish(machine, turn)
+        return [found for machine in ours if (found := machine.look())]
+
+    def _finish(self, machine: LocalMachine, turn: Turn) -> None:
+        """Bring a machine to what was wanted of it, unless somebody is at it."""
         try:
             with contextlib.suppress(Gone):
                 machine.converge_if_free(turn)
         except (Unanswered, OSError) as error:
             # What it is can still be told, and the next look tries again.
-            log.info("local_machine_not_finished", instance_id=str(instance_id), error=str(error))
-        found = machine.look()
-        return [found] if found else []
-
-    def _list(self) -> list[Machine]:
-        ours = (machine.look() for machine in self._machines() if not self._is_anothers(machine))
-        return [found for found in ours if found]
+            log.info("local_machine_not_finished", instance_id=str(machine.instance_id), error=str(error))
 
     def _sold_out(self, sizes: Sequence[str]) -> frozenset[str]:
         """A size is only a name here: what there is, is there for all of them."""

@@ -10,6 +10,9 @@ from provisioning.domain.lifecycle import HAS_MACHINE, HEARD, TERMINAL, Status
 LOST_AFTER = timedelta(minutes=10)
 """How long a provider may fail to list a machine before it counts as gone: lists of clouds lag behind."""
 
+TO_RUN = HEARD | {Status.PENDING, Status.STARTING, Status.RESTARTING, Status.ERRORED}
+"""A machine that is down in one of these has crashed, perhaps before its agent was ever heard."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -105,7 +108,7 @@ def _judge(
     findings.orphans += [(seen, True) for seen in found if seen.reference != instance.machine and own]
     if own and instance.missing_since is not None:
         findings.back.add(instance.instance_id)
-    if any(seen.is_down for seen in own) and (instance.status in HEARD or instance.status is Status.ERRORED):
+    if any(seen.is_down for seen in own) and instance.status in TO_RUN:
         findings.down.add(instance.instance_id)
     if any(seen.is_up for seen in own) and instance.status is Status.STOPPED:
         findings.up.add(instance.instance_id)
