@@ -37,7 +37,7 @@ SETTINGS = {
     "PROVISIONING_USAGE_EVERY": "PT1S",
     "PROVISIONING_LOCAL_CAPACITY": "100",
 }
-SETTLE_SECONDS = 240.0
+SETTLE_SECONDS = 180.0
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def come_to_rest(whole: WholeSystem, story: Story, watcher: Watcher, tap: Tap, s
     deadline = time.monotonic() + SETTLE_SECONDS
     while waiting := unsettled(evidence := Evidence.gather(whole, story, watcher, tap, said)):
         late = time.monotonic() >= deadline
-        assert not late, "\n".join([f"not at rest after {SETTLE_SECONDS} s:", *waiting, *said])
+        wrong = [f"{instance_id}: {reason}" for instance_id, reason in [*watcher.faults, *evidence.orphans_found()]]
+        assert not late, "\n".join([f"not at rest after {SETTLE_SECONDS} s:", *waiting, *wrong, *said])
         time.sleep(0.5)
     return evidence
 
@@ -126,6 +127,6 @@ def test_whatever_is_killed_nobody_has_two_machines(whole: WholeSystem, tmp_path
 
     # A story in which nothing dies or is made would prove nothing.
     assert trouble.killed.total() >= kills / 2
-    assert sum(bool(sights) for sights in watcher.folders.values()) >= len(story.wishes) / 3
+    assert sum(bool(sights) for sights in watcher.folders.values()) >= len(story.wishes) / 4
     asyncio.run(whole.system.stop())
     assert processes_of(whole.system.state) == {}

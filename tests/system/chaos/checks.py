@@ -67,6 +67,9 @@ class Evidence:
     def told(self, instance_id: UUID, kind: type) -> list[dict[str, Any]]:
         return [event["data"] for event in self.events.get(instance_id, []) if event["type"] == kind.name]  # type: ignore[attr-defined]
 
+    def orphans_found(self) -> list[tuple[UUID, str]]:
+        return [(instance_id, "its machine was an orphan") for instance_id in self.orphans]
+
     def is_over(self, instance_id: UUID) -> bool:
         """One without a row was called off before it was heard of."""
         return instance_id not in self.rows or self.rows[instance_id]["status"] in TERMINAL
@@ -108,7 +111,7 @@ def unsettled(evidence: Evidence) -> list[str]:
 
 def violations(evidence: Evidence) -> list[tuple[UUID, str]]:
     found = list(evidence.watcher.faults)
-    found += [(instance_id, "was an orphan") for instance_id in evidence.orphans]
+    found += evidence.orphans_found()
     for instance_id in evidence.story.wishes:
         reasons = [*_ended(evidence, instance_id), *_told(evidence, instance_id), *_machine(evidence, instance_id)]
         found += [(instance_id, reason) for reason in reasons]

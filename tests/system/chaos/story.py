@@ -113,7 +113,7 @@ class Writer:
         self._say(at, wanted)
         if random.random() < 0.5:
             self._say(at + random.random() * 0.2, wanted)
-        fate = random.choices(("kept", "unwanted", "unwanted at once", "never wanted", "returned"), (4, 3, 2, 1, 2))[0]
+        fate = random.choices(("kept", "unwanted", "unwanted at once", "never wanted", "returned"), (6, 3, 1, 1, 3))[0]
         if number in (1, 4):
             fate = ("never wanted", "unwanted at once")[number % 2]
         unwanted = InstanceUnwanted(owner_id=wanted.owner_id, instance_id=wanted.instance_id, reason="Called off.")

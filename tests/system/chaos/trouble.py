@@ -81,6 +81,9 @@ class Trouble:
         """Say it until the broker has confirmed that it is kept, as an outbox does."""
         data = message.envelope["data"]
         while True:
+            if "rabbitmq" in self._back_at:
+                self._wait(0.1)
+                continue
             try:
                 asyncio.run(send(self.whole.system.rabbitmq.url, [message.envelope]))
             except (OSError, aio_pika.exceptions.AMQPException):
