@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.domain.counters import LARGEST, TICK, reading_instant, total_bytes
+from provisioning.domain.counters import LARGEST, LATEST, TICK, reading_instant, total_bytes
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 BEFORE = NOW - timedelta(seconds=10)
@@ -77,6 +77,11 @@ def test_a_reading_is_of_when_its_agent_says_between_the_last_one_and_now(
     sent_at: datetime, expected: datetime
 ) -> None:
     assert reading_instant(sent_at, BEFORE, NOW) == expected
+
+
+def test_a_clock_that_is_far_behind_cannot_put_readings_into_another_month() -> None:
+    assert reading_instant(NOW - timedelta(days=9000), NOW - timedelta(days=40), NOW) == NOW - LATEST
+    assert reading_instant(NOW - LATEST, NOW - timedelta(days=40), NOW) == NOW - LATEST
 
 
 def test_readings_of_one_instance_never_share_an_instant() -> None:

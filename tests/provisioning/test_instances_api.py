@@ -99,7 +99,8 @@ async def test_returned_twice_and_once_more_when_it_is_over(mine: World, headers
     await mine.work_on(3)
     over = await post(mine, headers, instance_id, "return")
     assert (over.status_code, over.json()["code"]) == (410, "instance_over")
-    assert (await shown(mine, headers, instance_id))["actions"] == []
+    last = await shown(mine, headers, instance_id)
+    assert (last["actions"], last["address"]) == ([], None)
 
 
 async def test_returned_while_its_machine_is_made(mine: World, headers: dict[str, str]) -> None:
@@ -131,7 +132,9 @@ async def test_nothing_is_done_with_what_is_over(mine: World, headers: dict[str,
 
 
 async def test_what_the_status_does_not_allow_is_a_conflict(mine: World, headers: dict[str, str]) -> None:
-    answer = await post(mine, headers, await running(mine), "start")
+    instance_id = await running(mine)
+    assert (await post(mine, headers, instance_id, "restart")).status_code == 202
+    answer = await post(mine, headers, instance_id, "stop")
     assert (answer.status_code, answer.json()["code"]) == (409, "instance_busy")
 
 

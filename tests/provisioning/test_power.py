@@ -208,3 +208,15 @@ async def test_what_does_not_come_to_its_end_calls_an_operator(world: World, tri
     world.now += timedelta(minutes=5)
     await world.work_on(2)
     assert (await world.instance(instance_id)).stuck_at == stuck.stuck_at
+
+
+async def test_what_is_done_already_may_be_asked_for_again(world: World) -> None:
+    """An answer may be lost, and what was asked for be done by the time that it is asked for again."""
+    instance_id = await an_instance(world)
+    await ask(world, instance_id, Trigger.START)
+    assert await world.status(instance_id) == "running"
+    for _ in range(2):
+        await ask(world, instance_id, Trigger.STOP)
+        await world.work_on(3)
+    assert await world.status(instance_id) == "stopped"
+    assert world.cloud.calls.count("stop") == 1

@@ -80,7 +80,7 @@ async def restart_instance(instance_id: UUID, caller: Writer, tx: Tx, runtime: R
 async def stop_instance(instance_id: UUID, caller: Writer, tx: Tx, runtime: RuntimeHere) -> dict[str, Any]:
     """Turn an instance off; what is on it stays, and so does its price.
 
-    For its owner, with the scope `instances:write`.
+    For its owner, with the scope `instances:write`. Asking again while it stops or is stopped changes nothing.
     """
     await power.ask(tx, caller.owner_id, instance_id, Trigger.STOP, datetime.now(UTC))
     return await read_instance(instance_id, caller, tx, runtime)
@@ -88,7 +88,10 @@ async def stop_instance(instance_id: UUID, caller: Writer, tx: Tx, runtime: Runt
 
 @router.post("/{instance_id}/start", status_code=202, response_model=InstanceRead)
 async def start_instance(instance_id: UUID, caller: Writer, tx: Tx, runtime: RuntimeHere) -> dict[str, Any]:
-    """Turn a stopped instance on. For its owner, with the scope `instances:write`."""
+    """Turn a stopped instance on.
+
+    For its owner, with the scope `instances:write`. Asking again while it starts or runs changes nothing.
+    """
     await power.ask(tx, caller.owner_id, instance_id, Trigger.START, datetime.now(UTC))
     return await read_instance(instance_id, caller, tx, runtime)
 
@@ -116,6 +119,8 @@ def show(row: RowMapping, offers: Offers, now: datetime) -> dict[str, Any]:
         "vcpu": offer[2].vcpu if offer else None,
         "memory_bytes": offer[2].memory_bytes if offer else None,
         "plan_disk_bytes": offer[2].disk_bytes if offer else None,
+        # Off or gone, its address may be somebody else's by now.
+        "address": None if status in _OFF else row["address"],
         "runtime_seconds": None if started_at is None else _runtime_seconds(until - started_at, live=until is now),
         "versions": {"agent": row["agent_version"], "olares": row["olares_version"]},
         "usage": {name: row[name] for name in _USAGE},
@@ -128,5 +133,6 @@ def _runtime_seconds(runtime: timedelta, *, live: bool) -> int:
     return seconds - seconds % 60 if live else seconds
 
 
+_OFF = TERMINAL | {Status.STOPPED}
 _USAGE = ("traffic_bytes", "disk_bytes", "measured_at", "included_traffic_bytes", "included_storage_bytes")
 _APART = frozenset({"agent_version", "olares_version", *_USAGE})

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 LARGEST = 2**63 - 1
 """As much as a column holds; a count stays there rather than fail."""
 TICK = timedelta(microseconds=1)
+LATEST = timedelta(minutes=5)
+"""A reading that says it is older was held up on its way, or its agent's clock is wrong: it counts as this old."""
 
 
 def total_bytes(total: int, last: int, reading: int) -> int:
@@ -28,11 +30,12 @@ def total_bytes(total: int, last: int, reading: int) -> int:
 
 
 def reading_instant(sent_at: datetime, last: datetime, now: datetime) -> datetime:
-    """When a reading was made: as its agent says, but not later than now, and always after what came before.
+    """When a reading was made: as its agent says, if that is lately, and always after what came before.
 
+    What an agent says of the time decides in which month its traffic is billed, so it is believed only so far.
     Readings are known by their instant, so two of one instance never share one.
 
     Args:
         last: The reading before; before the first, the beginning of the instance.
     """
-    return max(min(sent_at, now), last + TICK)
+    return max(min(sent_at, now), now - LATEST, last + TICK)

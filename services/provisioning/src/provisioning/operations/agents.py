@@ -39,6 +39,10 @@ ON_ITS_WAY = frozenset({Status.STARTING, Status.RESTARTING})
 EXPECTED = BEFORE_MACHINE | {Status.STOPPING, Status.STOPPED, Status.DESTROYING}
 """In these an agent that goes on reporting its phase is nothing to wonder about."""
 
+MANY_MOVES = 500
+"""More than an instance makes in its life; of one that has made so many, an agent's word is followed now and then."""
+NOW_AND_THEN = timedelta(minutes=1)
+
 log = structlog.get_logger(__name__)
 
 
@@ -233,6 +237,9 @@ async def _follow(session: AsyncSession, instance: Instance, trigger: Trigger, n
         return
     if status in ON_ITS_WAY and instance.acted_at is None:
         # The machine was not turned off yet: this is the agent of before.
+        return
+    if instance.last_number >= MANY_MOVES and now - instance.updated_at < NOW_AND_THEN:
+        # Each move is kept for ever, and whoever holds the machine could make as many as it likes.
         return
     if (status, trigger) in TRANSITIONS:
         await moves.move(session, instance, trigger, now)

@@ -11,11 +11,16 @@ from provisioning.domain.lifecycle import TERMINAL, TRANSITIONS, Status, Trigger
 from provisioning.operations import moves, returning
 from provisioning.queries import instances as queries
 
-ON_ITS_WAY = {Trigger.STOP: Status.STOPPING, Trigger.START: Status.STARTING, Trigger.RESTART: Status.RESTARTING}
+DONE = {
+    Trigger.STOP: {Status.STOPPING, Status.STOPPED},
+    Trigger.START: {Status.STARTING, Status.RUNNING},
+    Trigger.RESTART: {Status.RESTARTING},
+}
+"""What was asked for is done in these, or on its way."""
 
 
 async def ask(session: AsyncSession, owner_id: UUID, instance_id: UUID, trigger: Trigger, now: datetime) -> None:
-    """Do what an owner asks; what is on its way already is not asked for twice.
+    """Do what an owner asks; what is done already, or on its way, is not asked for twice.
 
     Raises:
         InstanceNotFound: If the owner has no such instance.
@@ -28,7 +33,7 @@ async def ask(session: AsyncSession, owner_id: UUID, instance_id: UUID, trigger:
     status = Status(instance.status)
     if status in TERMINAL:
         raise returning.over(instance)
-    if status is ON_ITS_WAY[trigger]:
+    if status in DONE[trigger]:
         return
     if (status, trigger) not in TRANSITIONS:
         possible = ", ".join(actions(status)) or "nothing; wait a moment"

@@ -43,7 +43,9 @@ class InstanceRead(BaseModel):
     vcpu: int | None
     memory_bytes: int | None
     plan_disk_bytes: int | None
-    address: str | None = Field(description="Host name or address, with a port where it is not 443.")
+    address: str | None = Field(
+        description="Host name or address, with a port where it is not 443; null while it is off."
+    )
     restore_id: UUID | None
     created_at: datetime
     updated_at: datetime = Field(description="When its status changed last.")
