@@ -11,9 +11,11 @@ from shared.events.base import Envelope, Event
 from shared.events.restore import InstanceUnwanted, InstanceWanted
 
 Action = Literal["restart", "stop", "start", "return"]
-Moment = Literal["at once", "later", "in the act"]
+Moment = Literal["at once", "later", "in the act", "at the first trace"]
 
 NOT_OFFERED = "gigantic"
+CAUGHT = 2
+"""The wish that is called off while nobody knows that its machine was just made."""
 WORKERS = ("provisioning-worker", "provisioning-worker-2")
 AGENT = "an agent"
 PROCESSES = (*WORKERS, "provisioning-api")
@@ -40,7 +42,7 @@ class Blow:
     """What is killed at one moment, or frozen for a while; each is started again after its pause.
 
     Args:
-        moment: ``in the act`` is when something changes in the folder of the machines.
+        moment: ``in the act`` is when something changes in the folder of the machines, or soon after.
         freeze_seconds: Not killed but stopped for this long; null for killed.
     """
 
@@ -117,7 +119,10 @@ class Writer:
         if number in (1, 4):
             fate = ("never wanted", "unwanted at once")[number % 2]
         unwanted = InstanceUnwanted(owner_id=wanted.owner_id, instance_id=wanted.instance_id, reason="Called off.")
-        if fate == "unwanted":
+        if number == CAUGHT:
+            self._placed.append((at + 1e-6, Blow(WORKERS, "at the first trace", 2.0, None)))
+            self._say(at + 2e-6, unwanted)
+        elif fate == "unwanted":
             self._say(at + random.uniform(0.05, 0.4), unwanted)
         elif fate == "unwanted at once":
             self._say(at + 0.001, unwanted)

@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -58,7 +59,7 @@ class Trouble:
     _thaw_at: dict[str, float] = field(default_factory=dict)
 
     def carry_out(self) -> None:
-        for step in self.story.steps:
+        for step, following in zip_longest(self.story.steps, self.story.steps[1:]):
             match step:
                 case Message():
                     self._publish(step)
@@ -66,7 +67,8 @@ class Trouble:
                     self._ask(step)
                 case Blow():
                     self._strike(step)
-            self._wait(self.random.uniform(0, STEP_SECONDS))
+            if not (isinstance(following, Blow) and following.moment == "at the first trace"):
+                self._wait(self.random.uniform(0, STEP_SECONDS))
 
     def end(self) -> None:
         """Everything is started again, and ready."""
@@ -108,14 +110,21 @@ class Trouble:
 
     def _strike(self, blow: Blow) -> None:
         self._await(blow)
+        if blow.freeze_seconds is None:
+            # All at once: whoever is looked at last has no time to go on.
+            for victim in filter(self._is_up, set(blow.victims) - {AGENT}):
+                self.whole.signal(victim, signal.SIGKILL)
         for victim in blow.victims:
             if victim == AGENT:
                 self._kill_agent()
-            elif self._is_up(victim) and blow.freeze_seconds is not None:
+            elif victim in self._back_at:
+                # It is down already.
+                continue
+            elif blow.freeze_seconds is not None:
                 self.whole.freeze(victim)
                 self._thaw_at[victim] = time.monotonic() + blow.freeze_seconds
                 self._note(f"{victim} was frozen")
-            elif self._is_up(victim):
+            else:
                 # A power cut does not care whether it was frozen.
                 self._thaw_at.pop(victim, None)
                 self.whole.kill(victim)
@@ -126,12 +135,12 @@ class Trouble:
     def _await(self, blow: Blow) -> None:
         if blow.moment == "later":
             self._wait(self.random.uniform(0, 1))
-        elif blow.moment == "in the act":
+        elif blow.moment != "at once":
             before, until = self._traces(), time.monotonic() + ACT_SECONDS
             while self._traces() == before and time.monotonic() < until:
                 time.sleep(LOOK_SECONDS)
-            # Not always at the very first trace of it.
-            time.sleep(self.random.choice((0, 0, 0.005, 0.02, 0.1)))
+            if blow.moment == "in the act":
+                time.sleep(self.random.choice((0, 0, 0.005, 0.02, 0.1)))
 
     def _traces(self) -> set[tuple[str, int]]:
         """Everything that the driver has written, except what agents write."""
