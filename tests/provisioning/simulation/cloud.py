@@ -65,6 +65,7 @@ class SimulatedCloud:
 
     async def create(self, wanted: MachineWanted) -> Machine:
         self.calls["create"] += 1
+        promised = self.clock() + self.settle * 0.9
         await self._travel()
         # The call that everything hangs on goes wrong most often, and mostly in the ways that leave no certainty.
         if self._goes_wrong() or self._goes_wrong():
@@ -72,8 +73,8 @@ class SimulatedCloud:
             if what == "lost":
                 self._make(wanted)
             elif what == "late":
-                delay = self.random.uniform(0, 0.9) * self.settle
-                self.late.append((self.clock() + delay, wanted))
+                left = max(promised - self.clock(), timedelta(0))
+                self.late.append((self.clock() + self.random.random() * left, wanted))
             elif what == "full":
                 raise OutOfCapacity("none left")
             elif what == "credentials":
