@@ -57,6 +57,7 @@ class SimulatedCloud:
     machines: dict[str, Truth] = field(default_factory=dict)
     made: Counter[UUID] = field(default_factory=Counter)
     gone: set[UUID] = field(default_factory=set)
+    vanished: Counter[UUID] = field(default_factory=Counter)
     wanted: dict[UUID, MachineWanted] = field(default_factory=dict)
     most_at_once: Counter[UUID] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
@@ -111,10 +112,10 @@ class SimulatedCloud:
     def happen(self) -> None:
         """What has become due by itself: late requests arrive, machines come to their end."""
         now = self.clock()
-        arrived = [wanted for at, wanted in self.late if at <= now]
+        arrived = [(at, wanted) for at, wanted in self.late if at <= now]
         self.late = [(at, wanted) for at, wanted in self.late if at > now]
-        for wanted in arrived:
-            self._make(wanted)
+        for at, wanted in arrived:
+            self._make(wanted, at)
         for reference, truth in list(self.machines.items()):
             if truth.ending_at is not None and truth.ending_at + ENDS_IN <= now:
                 del self.machines[reference]
@@ -127,12 +128,13 @@ class SimulatedCloud:
         """The provider ends a machine by itself, as providers do."""
         truth = self.machines.pop(reference)
         self.gone.add(truth.instance_id)
+        self.vanished[truth.instance_id] += 1
 
     def plant(self, instance_id: UUID) -> str:
         """A machine that came from nowhere."""
         return self._add(instance_id).reference
 
-    def _make(self, wanted: MachineWanted) -> Truth:
+    def _make(self, wanted: MachineWanted, at: datetime | None = None) -> Truth:
         found = self.alive(wanted.instance_id)
         if self.knows_intents and wanted.instance_id in self.gone:
             raise OrderRefused("its machine was destroyed")
@@ -140,10 +142,10 @@ class SimulatedCloud:
             return found[0]
         self.made[wanted.instance_id] += 1
         self.wanted[wanted.instance_id] = wanted
-        return self._add(wanted.instance_id)
+        return self._add(wanted.instance_id, at)
 
-    def _add(self, instance_id: UUID) -> Truth:
-        now = self.clock()
+    def _add(self, instance_id: UUID, at: datetime | None = None) -> Truth:
+        now = at or self.clock()
         lag = self.random.choice((timedelta(0), timedelta(seconds=5), timedelta(minutes=1)))
         truth = Truth(instance_id, f"m-{self.random.getrandbits(48):012x}", now, now + lag)
         self.machines[truth.reference] = truth
