@@ -138,7 +138,7 @@ async def test_the_provider_that_says_nothing_for_long_calls_an_operator(world: 
 
 async def test_a_turn_that_slept_through_its_deadline_asks_for_nothing(world: World) -> None:
     instance_id = await world.want()
-    times = iter([world.now, world.now + timedelta(hours=1)])
+    times = iter([world.now, world.now, world.now + timedelta(hours=1)])
     await work.work_due(replace(world.shop, clock=lambda: next(times, world.now)))
     assert world.cloud.calls == []
     assert await world.status(instance_id) == "fetching"
@@ -159,7 +159,7 @@ async def test_a_call_that_begins_late_ends_by_the_time_that_was_written_down(wo
     """What follows counts on that: by then, and the driver's settling time, a machine is listed or never comes."""
     instance_id = await world.want()
     seconds = world.shop.settings.driver_deadline_seconds
-    times = iter([world.now, world.now + timedelta(seconds=seconds - 0.2)])
+    times = iter([world.now, world.now, world.now + timedelta(seconds=seconds - 0.2)])
     world.cloud.delay_seconds = 0.4
     await work.work_due(replace(world.shop, clock=lambda: next(times, world.now)))
     assert world.cloud.machines == {}

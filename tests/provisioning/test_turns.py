@@ -1,5 +1,6 @@
 """Turns at once: one that goes wrong in a way nobody expected holds up no other, and calls an operator in the end."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,8 +10,8 @@ import pytest
 
 from provisioning.models import Instance
 from provisioning.operations import work
-from provisioning.operations.turns import Workshop
 from provisioning.ports import Machine, MachineWanted
+from tests.provisioning.shelves import shelf
 from tests.provisioning.support import World
 from tests.support.fake_cloud import FakeCloud
 
@@ -75,12 +76,43 @@ async def test_an_instance_that_was_moved_before_its_turn_began_is_left_to_what_
     instance_id = await world.want()
     shop = world.shop
 
-    async def begin_late(shop: Workshop) -> None:
-        claimed = await work.claim_due(shop, world.now)
-        await world.unwant(instance_id)
-        for each in claimed:
-            await work.take_turn(shop, each, world.now)
-
-    await begin_late(replace(shop))
+    until = world.now + shop.lease
+    claimed = await work.claim_due(shop, world.now, until)
+    await world.unwant(instance_id)
+    for each in claimed:
+        await work.take_turn(shop, each, until)
     assert world.cloud.calls == []
     assert await world.told_names(instance_id) == ["requested", "returned"]
+
+
+async def test_a_provider_that_hangs_holds_up_no_other(world: World) -> None:
+    hanging = FakeCloud("slow", delay_seconds=3600)
+    offers = shelf(local={"local": ["small"]}, slow={"local": ["small"]})
+    shop = replace(world.shop, drivers={"local": world.cloud, "slow": hanging}, offers=offers)
+    await world.want(provider="slow")
+    working = asyncio.create_task(work.work_all(shop))
+    await asyncio.sleep(0.3)
+    # It comes due while the other provider is waited for.
+    instance_id = await world.want(instance_name="bob@olares.com")
+    async with asyncio.timeout(10):
+        while await world.status(instance_id) != "pending":
+            await asyncio.sleep(0.1)
+    assert not working.done()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+
+async def test_all_work_ends_when_nothing_is_due(world: World) -> None:
+    instance_id = await world.want()
+    strange = await world.want(instance_name="bob@olares.com", provider="nowhere")
+    assert await work.work_all(world.shop) > 0
+    assert await world.status(instance_id) == "pending"
+    assert (await world.instance(strange)).code == "offer_unknown"
+    assert await work.work_all(world.shop) == 0
+
+
+async def test_a_fault_at_one_provider_is_told_once_the_others_are_done(world: World, cloud: Flawed) -> None:
+    cloud.flawed = await world.want()
+    with pytest.raises(LookupError):
+        await work.work_all(world.shop)

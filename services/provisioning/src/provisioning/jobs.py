@@ -20,7 +20,7 @@ def workshop(runtime: ProvisioningRuntime) -> Workshop:
 
 async def work_instances(runtime: ProvisioningRuntime, _: datetime) -> int:
     """Do what is due about instances: ask for machines, look for them, end them."""
-    return await work.work_due(workshop(runtime))
+    return await work.work_all(workshop(runtime))
 
 
 async def find_silent(runtime: ProvisioningRuntime, _: datetime) -> int:

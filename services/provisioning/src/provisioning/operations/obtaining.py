@@ -35,9 +35,13 @@ log = structlog.get_logger(__name__)
 
 
 async def begin(
-    session: AsyncSession, shop: Workshop, instance: Instance, now: datetime
+    session: AsyncSession, shop: Workshop, instance: Instance, now: datetime, until: datetime
 ) -> tuple[Turn, MachineWanted] | None:
-    """Write down that the machine of a locked instance in the queue is asked for; None when it never will be."""
+    """Write down that the machine of a locked instance in the queue is asked for; None when it never will be.
+
+    Args:
+        until: The end of the turn's lease.
+    """
     assert instance.requested_at is not None
     found = shop.offers.find(instance.provider, instance.region, instance.plan)
     if found is None:
@@ -54,7 +58,7 @@ async def begin(
     instance.place = region.at
     instance.call_until = now + timedelta(seconds=shop.settings.driver_deadline_seconds)
     instance.enrolment_expires_at = now + ENROL_WITHIN
-    turn = claim(instance, shop.drivers[instance.provider], now + shop.lease)
+    turn = claim(instance, shop.drivers[instance.provider], until)
     return turn, _wanted(shop, instance, region.at, plan)
 
 

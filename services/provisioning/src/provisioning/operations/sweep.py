@@ -1,5 +1,6 @@
 """The sweep: every machine that exists is compared with the instances that are known, both ways."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -34,16 +35,24 @@ UNCERTAIN = (Unanswered, CredentialsRefused, OutOfCapacity, OrderRefused)
 async def sweep(shop: Workshop) -> int:
     """Compare each provider's machines with what is known; how many orphans were found.
 
-    What does not answer, be it a place or about a single machine, keeps nothing else from being swept.
+    What does not answer, be it a provider, a place or about a single machine, keeps nothing else from being swept.
     """
+    sweeps = (_sweep_provider(shop, provider, driver) for provider, driver in shop.drivers.items())
     found = 0
-    for provider, driver in shop.drivers.items():
-        found += await _sweep_provider(shop, provider, driver)
-        await _end_orphans(shop, provider, driver)
+    for outcome in await asyncio.gather(*sweeps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        found += outcome
     return found
 
 
 async def _sweep_provider(shop: Workshop, provider: str, driver: InstanceDriver) -> int:
+    found = await _compare(shop, provider, driver)
+    await _end_orphans(shop, provider, driver)
+    return found
+
+
+async def _compare(shop: Workshop, provider: str, driver: InstanceDriver) -> int:
     async with shop.database.reading() as session:
         before = await queries.live_of_provider(session, provider)
     listed_at = shop.clock()

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, RowMapping, Select, Uuid, any_, func, literal, select, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Uuid, any_, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -122,12 +122,16 @@ async def move(session: AsyncSession, instance: Instance, target: Status, now: d
     return moved is not None
 
 
-async def claim_due(session: AsyncSession, now: datetime, until: datetime, limit: int) -> Sequence[UUID]:
+async def claim_due(
+    session: AsyncSession, now: datetime, until: datetime, limit: int, among: ColumnElement[bool] | None = None
+) -> Sequence[UUID]:
     """Instances with something to be done, longest due first; nobody else claims them before ``until``.
 
     Those that another replica deals with are left to it.
     """
     due = select(Instance.id).where(Instance.due_at <= now).order_by(Instance.due_at).limit(limit)
+    if among is not None:
+        due = due.where(among)
     claimed = (await session.scalars(due.with_for_update(skip_locked=True))).all()
     if claimed:
         await session.execute(update(Instance).where(Instance.id.in_(claimed)).values(due_at=until))
