@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 
-from provisioning.domain.inventory import LOST_AFTER
+from provisioning.domain.inventory import LOST_AFTER, Findings
 from provisioning.domain.lifecycle import Trigger
 from provisioning.models import Orphan
-from provisioning.operations import moves, power
+from provisioning.operations import moves, power, sweep
 from provisioning.ports import MachineState
 from provisioning.queries import instances as queries
 from tests.provisioning.support import World
@@ -89,6 +89,18 @@ async def test_a_machine_that_is_missing_counts_as_gone_only_after_a_while(world
     assert (instance.status, instance.code) == ("destroyed", "machine_lost")
     returned = (await world.told(instance_id))[-1]
     assert getattr(returned, "returned_at", None) == missing_since
+
+
+async def test_a_loss_that_another_replica_has_put_in_doubt_is_none(world: World) -> None:
+    instance_id = await world.want()
+    await world.work_on(3)
+    async with world.database.transaction() as session:
+        row = await queries.lock(session, instance_id)
+        assert row is not None
+        # Seen again, and missed anew, since the sweep that found it lost has read its row.
+        row.missing_since = world.now - timedelta(minutes=1)
+    await sweep._note_missing(world.database, Findings(lost={instance_id}), world.now)
+    assert await world.status(instance_id) == "pending"
 
 
 async def test_a_lost_machine_that_comes_back_is_kept_for_an_operator(world: World) -> None:
@@ -172,6 +184,8 @@ async def test_a_place_that_does_not_answer_keeps_no_other_from_being_swept(worl
         row = await queries.lock(session, elsewhere)
         assert row is not None
         row.place = "a place that sorts first"
+    (machine,) = world.cloud.of(elsewhere)
+    world.cloud.machines[machine.reference] = replace(machine, region="a place that sorts first")
     stray = world.cloud.plant(uuid4())
     world.cloud.script.append("list_machines unanswered")
     await world.sweep()
