@@ -23,7 +23,7 @@ from tests.support.tokens import ORIGIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LIVES = int(os.environ.get("SIMULATIONS", "120"))
+LIVES = int(os.environ.get("SIMULATIONS", "80"))
 SEED = os.environ.get("SIMULATE_SEED")
 STEPS = 60
 
