@@ -4,9 +4,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from provisioning.domain.lifecycle import BOOT, Status, Trigger
 from provisioning.errors import InstanceBusy, InstanceNotFound, InstanceOver
+from provisioning.models import LogLine
 from provisioning.operations import moves, power, work
 from provisioning.ports import MachineState
 from provisioning.queries import instances as queries
@@ -31,6 +33,13 @@ async def report(world: World, instance_id: UUID, trigger: Trigger) -> None:
         assert instance is not None
         instance.heard_at = world.now
         await moves.move(session, instance, trigger, world.now)
+
+
+async def last_line(world: World, instance_id: UUID) -> str:
+    """What its owner reads last in its log."""
+    async with world.database.reading() as session:
+        rows = select(LogLine.line).where(LogLine.instance_id == instance_id).order_by(LogLine.number.desc())
+        return (await session.scalars(rows.limit(1))).one()
 
 
 async def ask(world: World, instance_id: UUID, trigger: Trigger) -> None:
@@ -113,6 +122,7 @@ async def test_a_crashed_machine_is_started_again(world: World) -> None:
     await world.sweep()
     assert world.cloud.of(instance_id)[0].state is MachineState.RUNNING
     assert await world.status(instance_id) == "running"
+    assert await last_line(world, instance_id) == "The machine was found stopped; it is started again."
 
 
 async def test_a_stopped_machine_that_somebody_started_is_stopped_again(world: World) -> None:
@@ -122,6 +132,7 @@ async def test_a_stopped_machine_that_somebody_started_is_stopped_again(world: W
     world.cloud.set_state(world.cloud.of(instance_id)[0].reference, MachineState.RUNNING)
     await world.sweep()
     assert world.cloud.of(instance_id)[0].state is MachineState.STOPPED
+    assert await last_line(world, instance_id) == "The machine was found running; it is stopped again."
 
 
 async def test_heard_before_its_driver_was_asked_it_is_told_to_run_all_the_same(world: World) -> None:

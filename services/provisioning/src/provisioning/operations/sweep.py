@@ -124,8 +124,8 @@ async def _set_power(
         instance = await queries.lock(session, instance_id)
         if instance is None or instance.status != known.status:
             return
-        text = "The machine was found stopped; it is started again." if machine.state is MachineState.STOPPED else None
-        moves.add_line(session, instance, text or "The machine was found running; it is stopped again.", shop.clock())
+        found, done = ("running", "stopped") if known.status is Status.STOPPED else ("stopped", "started")
+        moves.add_line(session, instance, f"The machine was found {found}; it is {done} again.", shop.clock())
     if known.status is Status.STOPPED:
         await calls.ask(driver, "stop", driver.stop(machine.region, machine.reference), seconds)
     else:

@@ -31,7 +31,9 @@ class InstanceRead(BaseModel):
     instance_id: UUID
     name: str = Field(examples=["alice@olares.com"])
     status: Status
-    code: str | None = Field(description="Stable, why it failed or errs; null where nothing is wrong.")
+    code: str | None = Field(
+        description="Stable, why it failed, errs, waits or ended; null where there is nothing to say."
+    )
     reason: str | None = Field(description="The same for a person.")
     needs_operator: bool = Field(description="Its provider has given no certain answer for long; an operator is told.")
     actions: list[str] = Field(description="What can be asked for now: restart, stop, start, return.")
