@@ -112,6 +112,13 @@ async def test_a_reserved_name_is_kept_until_its_order_is_paid(priced: World) ->
     assert await priced.told_names(instance_id) == ["requested", "running"]
 
 
+async def test_an_id_of_another_owners_instance_is_refused(priced: World) -> None:
+    body = reservation(priced)
+    await post(priced, "/internal/instances", body)
+    answer = await post(priced, "/internal/instances", body | {"owner_id": str(uuid4())})
+    assert (answer.status_code, answer.json()["code"]) == (404, "instance_not_found")
+
+
 async def test_a_reservation_that_is_not_paid_lapses(priced: World) -> None:
     body = reservation(priced)
     await post(priced, "/internal/instances", body)

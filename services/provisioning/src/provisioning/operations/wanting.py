@@ -71,10 +71,13 @@ async def reserve(session: AsyncSession, offered: Offers, wanted: Wanted, now: d
     Raises:
         InstanceNameInvalid, OfferUnknown, OfferUnavailable, NameInUse: What stands in the way.
         InstanceOver: If this very instance was called off.
+        InstanceNotFound: If the id is of another owner's instance.
     """
     await queries.hold(session, wanted.instance_id)
-    known = await queries.lock(session, wanted.instance_id, wanted.owner_id)
+    known = await queries.lock(session, wanted.instance_id)
     if known is not None:
+        if known.owner_id != wanted.owner_id:
+            raise returning.not_found()
         return known
     if await queries.is_called_off(session, wanted.instance_id):
         raise errors.InstanceOver("This instance was called off. Ask for another one.")
