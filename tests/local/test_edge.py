@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from shared.service import _server
 from space_local import certificates, ports
 from space_local.caddy import Caddy
 from space_local.members import MEMBERS
@@ -330,3 +333,10 @@ async def test_a_store_that_is_away_is_said_in_the_stores_own_words(edge: Edge) 
         answer = await client.get("/vault/x")
     assert answer.status_code == 503
     assert "<Code>ServiceUnavailable</Code>" in answer.text
+
+
+def test_the_edge_gives_up_an_idle_connection_before_the_service_does() -> None:
+    """A request that is sent at the moment in which the service closes the connection is answered 503 for nothing."""
+    kept = max(map(int, re.findall(r"^\s*keepalive (\d+)s$", EDGE.joinpath("Caddyfile").read_text(), re.MULTILINE)))
+    server = _server(FastAPI(), "127.0.0.1:8000", "127.0.0.1")
+    assert server.config.timeout_keep_alive >= 2 * kept

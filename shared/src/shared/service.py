@@ -46,6 +46,9 @@ AdaptersT = TypeVar("AdaptersT")
 ROLES = frozenset({"api", "worker"})
 RECONNECT_SECONDS = 1.0
 GRACE_SECONDS = 20
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the edge and our own clients keep an idle connection: who closes first must be the one who asks, or a
+request that is sent in that moment is lost."""
 GAUGE_SECONDS = 10.0
 JOB_PAUSE = timedelta(seconds=5)
 """How long a job that failed waits at least before its next turn."""
@@ -314,6 +317,7 @@ def _server(app: FastAPI, listen: str, edge_addresses: str) -> _Server:
             server_header=False,
             proxy_headers=True,
             forwarded_allow_ips=edge_addresses,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="off",
         )
