@@ -31,12 +31,14 @@ class PaymentAuthorised(_PaymentEvent):
     """The money for an order is held: balance set aside and the card authorised for the rest."""
 
     name: ClassVar[str] = "billing.payment.authorised.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
 
 
 class PaymentFailed(_PaymentEvent):
     """The money could not be held or taken; ``reason`` is for the owner to read."""
 
     name: ClassVar[str] = "billing.payment.failed.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
 
     code: str = Field(description="Stable: declined, insufficient_funds, hold_expired, …")
     reason: str
@@ -46,18 +48,38 @@ class PaymentCaptured(_PaymentEvent):
     """Money was taken."""
 
     name: ClassVar[str] = "billing.payment.captured.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
 
 
 class PaymentVoided(_PaymentEvent):
     """What was held is free again."""
 
     name: ClassVar[str] = "billing.payment.voided.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
 
 
 class PaymentRefunded(_PaymentEvent):
     """Money went back the way it came."""
 
     name: ClassVar[str] = "billing.payment.refunded.v1"
+
+
+class OrderFulfilled(Event):
+    """What a quote promised was delivered and is invoiced; this answers every `restore.capture_wanted`.
+
+    With ``is_held`` the money that was held pays for it, and the word of that payment follows; without, the hold was
+    gone by then, and the invoice is charged like any other.
+    """
+
+    name: ClassVar[str] = "billing.order.fulfilled.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
+
+    owner_id: UUID
+    quote_id: UUID
+    restore_id: UUID | None
+    invoice_id: UUID | None = Field(description="Null when there is nothing to pay.")
+    is_held: bool = Field(description="Whether money was held for it until now.")
+    fulfilled_at: datetime
 
 
 class QuotaExceeded(Event):

@@ -5,7 +5,7 @@ these in place of ours: docs/provisioner.md is the contract.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -35,7 +35,7 @@ class InstanceRunning(_InstanceEvent):
     """Its machine runs, as the driver says; what is on it reports for itself from now on."""
 
     name: ClassVar[str] = "provisioning.instance.running.v1"
-    consumers: ClassVar[tuple[str, ...]] = ("catalog",)
+    consumers: ClassVar[tuple[str, ...]] = ("catalog", "restore")
 
     instance_name: str = Field(description="As it was wanted.")
     provider: str = Field(description="As it was wanted.")
@@ -49,6 +49,7 @@ class InstanceEnrolled(_InstanceEvent):
     """The agent on the machine has shown its one-time secret and named the key that it signs with."""
 
     name: ClassVar[str] = "provisioning.instance.enrolled.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
 
     public_key: str = Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="Ed25519, 32 bytes in base64url.")
     enrolled_at: datetime = Field(description="When the secret was shown.")
@@ -58,6 +59,7 @@ class InstanceFailed(_InstanceEvent):
     """Nothing came of it, for certain: no machine exists, none will, and the name is free."""
 
     name: ClassVar[str] = "provisioning.instance.failed.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("restore",)
 
     code: str = Field(description="Stable, such as `name_in_use`, `offer_unknown` or `out_of_capacity`.")
     reason: str = Field(description="A sentence for the owner.")
@@ -68,9 +70,12 @@ class InstanceReturned(_InstanceEvent):
     """An instance's machine is gone, as its driver confirmed; nothing of it costs anything from then on."""
 
     name: ClassVar[str] = "provisioning.instance.returned.v1"
-    consumers: ClassVar[tuple[str, ...]] = ("billing",)
+    consumers: ClassVar[tuple[str, ...]] = ("billing", "restore")
 
     returned_at: datetime = Field(description="When its machine was gone; later than every reading of its counters.")
+    cause: Literal["owner", "unwanted", "lost"] | None = Field(
+        None, description="Its owner returned it, whoever wanted it no longer did, or its provider lost it."
+    )
 
 
 class InstanceUsageMeasured(_InstanceEvent):

@@ -118,3 +118,17 @@ class InstanceUnwanted(Event):
     restore_id: UUID | None = Field(None, description="The restore it was wanted for; null for none.")
     instance_id: UUID = Field(description="The id that it was wanted by, or will have been when that word arrives.")
     reason: str = Field(description="A sentence for the owner.")
+
+
+class PasswordRequired(Event):
+    """The machine of a restore waits for the backup password, which its owner's client is to seal for it."""
+
+    name: ClassVar[str] = "restore.password_required.v1"
+
+    owner_id: UUID
+    restore_id: UUID
+    instance_id: UUID
+    reason: Literal["first", "wrong", "agent_restarted", "agent_silent"] = Field(
+        description="Why it is asked for: for the first time, again after a wrong one, or because the agent lost it."
+    )
+    until: datetime = Field(description="When the restore ends if nobody enters it.")
