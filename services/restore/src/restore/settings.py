@@ -18,6 +18,20 @@ class Settings(ServiceSettings):
     catalog_deadline_seconds: PositiveFloat = 10.0
     """For a whole call, however slowly the answer trickles."""
 
+    billing_url: HttpUrl
+    """Billing's internal listener."""
+    billing_credential: SecretStr
+    """What billing knows the caller ``restore`` by."""
+    provisioning_url: HttpUrl
+    """Provisioning's internal listener."""
+    provisioning_credential: SecretStr
+    """What provisioning knows the caller ``restore`` by."""
+    call_deadline_seconds: PositiveFloat = 10.0
+    """For a whole call to billing or provisioning."""
+
+    agent_poll_seconds: PositiveFloat = 2.0
+    """How often an agent that waits for a password asks for it."""
+
     redeem_attempts_per_minute: PositiveInt = 30
     """From one client address; redeeming needs no sign-in."""
     streams_per_process: PositiveInt = 500
