@@ -16,7 +16,7 @@ import aio_pika
 import machines
 from aio_pika.abc import AbstractExchange
 
-QUEUE, DEAD = "outside.provisioner", "outside.provisioner.dead"
+QUEUE, DEAD, CAUSES = "outside.provisioner", "outside.provisioner.dead", ({"cause": "lost"}, {"cause": "unwanted"})
 LIMITS: Any = {"x-queue-type": "quorum", "x-delivery-limit": 1000, "x-dead-letter-exchange": DEAD}
 UNWANTED = {"restore.instance_wanted.v1": False, "restore.instance_unwanted.v1": True}
 PLACE = ("instance_name", "provider", "region", "plan")
@@ -34,7 +34,7 @@ def hear(db: sqlite3.Connection, body: bytes, at: str) -> None:
     envelope = json.loads(body)
     unwanted, said = UNWANTED[envelope["type"]], envelope["data"]
     intent = {key: str(UUID(said[key])) for key in ("owner_id", "instance_id", "restore_id") if said.get(key)}
-    more = {} if unwanted else {key: "" + said[key] for key in PLACE}
+    more = CAUSES[True] if unwanted else {key: "" + said[key] for key in PLACE}
     lease, fact = f"{intent['owner_id']} {said.get('instance_name')}", "returned" if unwanted else "requested"
     if not unwanted and "/".join(more[key] for key in PLACE[1:]) not in OFFERS:
         fact, more = "failed", {"code": "offer_unknown", "reason": "There is no such machine here."}
@@ -59,7 +59,7 @@ async def advance(db: sqlite3.Connection, events: AbstractExchange, row: sqlite3
         await tell(events, intent, "usage_measured", at, machines.count(folder))
     if not machines.exists(folder):
         machines.clear(folder)
-        db.execute(RECORD, ["returned", datetime.now(UTC).isoformat(), "{}", row["id"]])
+        db.execute(RECORD, ["returned", datetime.now(UTC).isoformat(), json.dumps(CAUSES[row["unwanted"]]), row["id"]])
 
 
 async def tell(events: AbstractExchange, intent: dict[str, str], fact: str, at: str, more: dict[str, Any]) -> None:

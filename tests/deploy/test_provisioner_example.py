@@ -208,6 +208,7 @@ async def test_an_instance_from_wanted_to_returned(world: World) -> None:
     readings = [item for item in world.heard if item["type"] == provisioning.InstanceUsageMeasured.name]
     (returned,) = (item for item in world.heard if item["type"] == provisioning.InstanceReturned.name)
     assert readings
+    assert returned["data"]["cause"] == "unwanted"
     assert max(item["data"]["measured_at"] for item in readings) < returned["data"]["returned_at"]
 
 
@@ -255,6 +256,9 @@ async def test_a_machine_that_ends_by_itself_is_returned(world: World) -> None:
         os.kill(pid, signal.SIGKILL)
         await world.until(order.instance_id, "requested", "running", "returned")
     check_ends(world, [order.instance_id])
+    assert [item["data"]["cause"] for item in world.heard if item["type"] == provisioning.InstanceReturned.name] == [
+        "lost"
+    ]
 
 
 async def test_what_cannot_be_read_becomes_a_dead_letter_and_stops_nothing(world: World) -> None:

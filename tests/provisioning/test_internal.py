@@ -10,6 +10,7 @@ import pytest
 from provisioning.domain.lifecycle import RESERVED
 from provisioning.operations import availability, prices
 from shared.events.billing import PlanPrice, PricesChanged
+from shared.events.provisioning import InstanceReturned
 from tests.provisioning.conftest import CREDENTIALS
 from tests.provisioning.support import World
 
@@ -23,7 +24,7 @@ async def priced(world: World) -> World:
             region="local",
             plan=plan,
             monthly_minor=2900,
-            included_traffic_bytes=2**30,
+            included_traffic_bytes=3 * 2**30,
             included_storage_bytes=2**30,
         )
         for plan in ("small", "medium", "large")
@@ -56,8 +57,22 @@ def reservation(world: World, **changes: str) -> dict[str, Any]:
     return world.wanted().model_dump(mode="json") | changes
 
 
-async def test_what_can_be_had_is_not_refused(priced: World) -> None:
-    assert (await post(priced, "/internal/instances/checks", order(priced))).status_code == 204
+async def test_of_what_can_be_had_it_is_said_what_it_is(priced: World) -> None:
+    answer = await post(priced, "/internal/instances/checks", order(priced))
+    (plan,) = [plan for *_, plan in priced.shop.offers.plans() if plan.plan == "small"]
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "provider": "local",
+            "region": "local",
+            "plan": "small",
+            "vcpu": plan.vcpu,
+            "memory_bytes": plan.memory_bytes,
+            "disk_bytes": plan.disk_bytes,
+            "included_traffic_bytes": 3 * 2**30,
+            "included_storage_bytes": 2**30,
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,6 +125,45 @@ async def test_a_reserved_name_is_kept_until_its_order_is_paid(priced: World) ->
     await priced.work_on(3)
     assert await priced.history(instance_id) == ["unpaid", "queuing", "fetching", "pending"]
     assert await priced.told_names(instance_id) == ["requested", "running"]
+
+
+async def test_a_reservation_that_is_called_off_is_returned_and_frees_its_name(priced: World) -> None:
+    body = reservation(priced)
+    await post(priced, "/internal/instances", body)
+    instance_id = UUID(body["instance_id"])
+    await priced.unwant(instance_id)
+    assert await priced.status(instance_id) == "canceled"
+    (returned,) = await priced.told(instance_id)
+    assert isinstance(returned, InstanceReturned)
+    assert returned.cause == "unwanted"
+    # A wish that comes after all changes nothing, and the end is not told twice.
+    await priced.want(instance_id=instance_id)
+    await priced.unwant(instance_id)
+    await priced.work_on(2)
+    assert await priced.told_names(instance_id) == ["returned"]
+    assert (await post(priced, "/internal/instances", reservation(priced))).status_code == 201
+
+
+async def test_a_name_that_lapsed_and_was_taken_meanwhile_is_not_given_to_who_wants_it_late(priced: World) -> None:
+    body = reservation(priced)
+    await post(priced, "/internal/instances", body)
+    first = UUID(body["instance_id"])
+    priced.now += RESERVED + timedelta(seconds=10)
+    await priced.work_on(1)
+    second = await priced.want()
+    await priced.want(instance_id=first)
+    assert await priced.told_names(first) == ["failed"]
+    assert await priced.status(first) == "canceled"
+    await priced.unwant(first)
+    assert await priced.told_names(first) == ["failed"]
+    assert await priced.status(second) in ("queuing", "fetching")
+
+
+async def test_wanted_without_a_reservation_a_name_in_use_is_refused_by_an_event(priced: World) -> None:
+    await post(priced, "/internal/instances", reservation(priced))
+    late = await priced.want()
+    assert await priced.told_names(late) == ["failed"]
+    assert (await priced.instance(late)).code == "name_in_use"
 
 
 async def test_an_id_of_another_owners_instance_is_refused(priced: World) -> None:

@@ -1,11 +1,13 @@
 """Instances end: whenever that is asked for, nothing of them is left, and it is told exactly once."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from provisioning import errors
 from provisioning.models import Instance
 from provisioning.operations import returning, wanting
 from provisioning.ports import MachineState
@@ -168,6 +170,51 @@ async def test_unwanted_by_another_owner_nothing_is_said_of_a_live_instance(worl
     instance = await running(world)
     await world.unwant(instance.id, owner_id=uuid4())
     assert await world.told_names(instance.id) == ["requested", "running"]
+
+
+async def causes(world: World, instance_id: UUID) -> list[str | None]:
+    """Why it was returned, in each event that says that it was."""
+    return [event.cause for event in await world.told(instance_id) if isinstance(event, InstanceReturned)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "cause"),
+    [
+        (["owner"], "owner"),
+        (["unwanted"], "unwanted"),
+        (["owner", "unwanted"], "owner"),
+        (["unwanted", "owner"], "unwanted"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("life", ["queued", "running"])
+async def test_the_first_who_ends_it_is_told_as_the_cause(world: World, life: str, ends: list[str], cause: str) -> None:
+    instance_id = await world.want() if life == "queued" else (await running(world)).id
+    for end in ends:
+        if end == "owner":
+            with suppress(errors.InstanceOver):
+                await give_back(world, instance_id)
+        else:
+            await world.unwant(instance_id)
+    await world.work_on(3)
+    assert await causes(world, instance_id) == [cause]
+
+
+async def test_what_is_called_off_before_it_was_heard_of_is_returned_as_unwanted(world: World) -> None:
+    wanted = world.wanted()
+    await world.unwant(wanted.instance_id)
+    assert await causes(world, wanted.instance_id) == ["unwanted"]
+
+
+async def test_of_a_return_that_began_before_causes_were_kept_none_is_told(world: World) -> None:
+    instance = await running(world)
+    await give_back(world, instance.id)
+    async with world.database.transaction() as session:
+        begun = await queries.lock(session, instance.id)
+        assert begun is not None
+        begun.cause = None
+    await world.work_on(3)
+    assert await causes(world, instance.id) == [None]
 
 
 async def test_the_counters_of_before_are_told_at_the_end_though_the_agent_finished_nothing(world: World) -> None:

@@ -12,6 +12,7 @@ from provisioning.models import Orphan
 from provisioning.operations import moves, power, sweep
 from provisioning.ports import MachineState
 from provisioning.queries import instances as queries
+from shared.events.provisioning import InstanceReturned
 from tests.provisioning.support import World
 
 
@@ -88,7 +89,8 @@ async def test_a_machine_that_is_missing_counts_as_gone_only_after_a_while(world
     instance = await world.instance(instance_id)
     assert (instance.status, instance.code) == ("destroyed", "machine_lost")
     returned = (await world.told(instance_id))[-1]
-    assert getattr(returned, "returned_at", None) == missing_since
+    assert isinstance(returned, InstanceReturned)
+    assert (returned.returned_at, returned.cause) == (missing_since, "lost")
 
 
 async def test_a_loss_that_another_replica_has_put_in_doubt_is_none(world: World) -> None:

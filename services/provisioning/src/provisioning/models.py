@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from provisioning.domain.lifecycle import HEARD, TERMINAL, Status, Trigger
+from provisioning.domain.lifecycle import HEARD, TERMINAL, Cause, Status, Trigger
 from shared.messaging import NAMING
 
 
@@ -71,6 +71,7 @@ class Instance(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(comment="when its status changed last")
     requested_at: Mapped[datetime | None] = mapped_column(comment="when it was wanted for certain")
+    cause: Mapped[str | None] = mapped_column(comment="why its return began; null for one of before this was kept")
     ended_at: Mapped[datetime | None]
 
     # The next thing to be done about it, and how often that was tried since its status changed.
@@ -105,6 +106,7 @@ class Instance(Base):
 
     __table_args__ = (
         one_of("status", *Status),
+        one_of("cause", *Cause),
         Index("uq_instances_live_name", "owner_id", "name", unique=True, postgresql_where=LIVE),
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),

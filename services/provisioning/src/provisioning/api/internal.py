@@ -14,6 +14,7 @@ from provisioning.queries import instances as queries
 from provisioning.queries import orphans
 from provisioning.schemas.instances import (
     InstanceCheck,
+    InstanceOffered,
     InstanceReserve,
     InstanceReserved,
     OrphanRead,
@@ -29,10 +30,11 @@ FROM_RESTORE = [Depends(require_internal("restore"))]
 FROM_OPERATOR = [Depends(require_internal("operator"))]
 
 
-@router.post("/instances/checks", status_code=204, dependencies=FROM_RESTORE)
-async def check_instance(wanted: InstanceCheck, tx: ReadTx, runtime: RuntimeHere) -> None:
-    """Whether such an instance could be had just now; if not, the refusal says why."""
-    await wanting.check(tx, runtime.adapters.offers, datetime.now(UTC), **wanted.model_dump())
+@router.post("/instances/checks", response_model=InstanceOffered, dependencies=FROM_RESTORE)
+async def check_instance(wanted: InstanceCheck, tx: ReadTx, runtime: RuntimeHere) -> InstanceOffered:
+    """What is offered there, if such an instance could be had just now; if not, the refusal says why."""
+    found = await wanting.check(tx, runtime.adapters.offers, datetime.now(UTC), **wanted.model_dump())
+    return InstanceOffered.of(found)
 
 
 @router.post("/instances", status_code=201, response_model=InstanceReserved, dependencies=FROM_RESTORE)

@@ -51,6 +51,14 @@ class Trigger(StrEnum):
     LOSE = "lose"
 
 
+class Cause(StrEnum):
+    """Why an instance was returned: its owner wanted that, or who had wanted it, or its provider lost its machine."""
+
+    OWNER = "owner"
+    UNWANTED = "unwanted"
+    LOST = "lost"
+
+
 TRANSITIONS = MappingProxyType(
     {
         (Status.UNPAID, Trigger.WANT): Status.QUEUING,

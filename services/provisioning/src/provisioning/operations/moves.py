@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning.domain import lifecycle, words
 from provisioning.domain.counters import TICK
-from provisioning.domain.lifecycle import Status, Trigger
+from provisioning.domain.lifecycle import Cause, Status, Trigger
 from provisioning.models import HistoryEntry, Instance, LogLine
 from provisioning.operations import usage
 from provisioning.queries import instances as queries
@@ -90,6 +90,7 @@ def announce_return(session: AsyncSession, instance: Instance, returned_at: date
             instance_id=instance.id,
             restore_id=instance.restore_id,
             returned_at=returned_at,
+            cause=None if instance.cause is None else Cause(instance.cause).value,
         ),
     )
 

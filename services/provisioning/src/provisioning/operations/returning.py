@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning import errors
 from provisioning.domain import words
-from provisioning.domain.lifecycle import TERMINAL, TRANSITIONS, Status, Trigger
+from provisioning.domain.lifecycle import TERMINAL, TRANSITIONS, Cause, Status, Trigger
 from provisioning.models import AgentOrder, Instance
 from provisioning.operations import moves
 from provisioning.queries import instances as queries
@@ -31,13 +31,16 @@ async def return_instance(session: AsyncSession, owner_id: UUID, instance_id: UU
         raise not_found()
     if instance.status in TERMINAL:
         raise over(instance)
-    await give_back(session, instance, now, None)
+    await give_back(session, instance, now, Cause.OWNER)
 
 
-async def give_back(session: AsyncSession, instance: Instance, now: datetime, reason: str | None) -> None:
-    """Begin the end of a locked instance; nothing happens to one that ends or has ended."""
+async def give_back(
+    session: AsyncSession, instance: Instance, now: datetime, cause: Cause, reason: str | None = None
+) -> None:
+    """Begin the end of a locked instance; nothing happens to one that ends or has ended: the first cause stands."""
     if (Status(instance.status), Trigger.RETURN) not in TRANSITIONS:
         return
+    instance.cause = cause
     heard = instance.public_key is not None and instance.heard_at is not None and now - instance.heard_at < HEARD_LATELY
     due_at = now + FINISH_GRACE if heard and instance.status != Status.STOPPED else now
     await moves.move(session, instance, Trigger.RETURN, now, due_at=due_at, code="returned", reason=reason)
@@ -59,6 +62,7 @@ async def lose(session: AsyncSession, instance: Instance, now: datetime) -> None
     """The provider has ended the machine of a locked instance, or somebody there has: nothing of it is left."""
     reason = "The provider says that its machine is gone, and nobody here ended it. Restore your backup to a new one."
     since = instance.missing_since or now
+    instance.cause = Cause.LOST
     await moves.move(session, instance, Trigger.LOSE, now, code="machine_lost", reason=reason)
     moves.announce_return(session, instance, since)
 

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning import errors
 from provisioning.domain import words
-from provisioning.domain.lifecycle import RESERVED, Status, Trigger
+from provisioning.domain.lifecycle import RESERVED, Cause, Status, Trigger
 from provisioning.domain.log_text import visible
-from provisioning.domain.offers import Offers
+from provisioning.domain.offers import Offered, Offers
 from provisioning.models import Instance
 from provisioning.operations import moves, offers, returning
 from provisioning.operations.names import kept_name
@@ -52,17 +52,18 @@ async def check(
     provider: str,
     region: str,
     plan: str,
-) -> None:
-    """Nothing stands in the way of such an instance just now.
+) -> Offered:
+    """What is offered there; nothing stands in the way of such an instance just now.
 
     Raises:
         InstanceNameInvalid, OfferUnknown, OfferUnavailable, NameInUse: What does.
     """
     name = kept_name(instance_name)
-    await offers.check_offer(session, offered, provider, region, plan, now)
+    found = await offers.check_offer(session, offered, provider, region, plan, now)
     holder = await queries.holder_of(session, owner_id, name)
     if holder is not None:
         raise name_in_use(holder)
+    return found
 
 
 async def reserve(session: AsyncSession, offered: Offers, wanted: Wanted, now: datetime) -> Instance:
@@ -131,12 +132,16 @@ async def unwant(session: AsyncSession, event: InstanceUnwanted, now: datetime) 
     if instance is not None and instance.owner_id != event.owner_id:
         log.error("an instance of another owner's is called off", instance_id=str(event.instance_id))
     elif instance is not None:
-        await returning.give_back(session, instance, now, event.reason)
+        await returning.give_back(session, instance, now, Cause.UNWANTED, event.reason)
     elif await queries.call_off(session, event.instance_id, event.owner_id, now):
         publish(
             session,
             InstanceReturned(
-                owner_id=event.owner_id, instance_id=event.instance_id, restore_id=event.restore_id, returned_at=now
+                owner_id=event.owner_id,
+                instance_id=event.instance_id,
+                restore_id=event.restore_id,
+                returned_at=now,
+                cause="unwanted",
             ),
         )
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from provisioning.domain.lifecycle import Status
+from provisioning.domain.offers import Offered
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=254)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -71,6 +72,33 @@ class InstanceCheck(Body):
     provider: Word
     region: Word
     plan: Word
+
+
+class InstanceOffered(BaseModel):
+    """What such an instance would be made of, and what its month includes."""
+
+    provider: str
+    region: str
+    plan: str
+    vcpu: int
+    memory_bytes: int
+    disk_bytes: int
+    included_traffic_bytes: int | None
+    included_storage_bytes: int | None
+
+    @classmethod
+    def of(cls, offered: Offered) -> "InstanceOffered":
+        (provider, region, name), plan, price = offered.key, offered.plan, offered.price
+        return cls(
+            provider=provider,
+            region=region,
+            plan=name,
+            vcpu=plan.vcpu,
+            memory_bytes=plan.memory_bytes,
+            disk_bytes=plan.disk_bytes,
+            included_traffic_bytes=price.included_traffic_bytes if price else None,
+            included_storage_bytes=price.included_storage_bytes if price else None,
+        )
 
 
 class InstanceReserve(InstanceCheck):
