@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from provisioning.domain import agent_token
 from provisioning.operations.agents import MAX_AHEAD
 from provisioning.schemas.agents import EnrolmentRequest, HeartbeatRequest, LogRequest
+from shared import agent_token
 
 HEARTBEAT_SECONDS = 0.1
 

@@ -11,12 +11,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from provisioning import errors
-from provisioning.domain import agent_token, counters, enrolment, words
+from provisioning.domain import counters, enrolment, words
 from provisioning.domain.lifecycle import TERMINAL, TRANSITIONS, Status, Trigger
 from provisioning.models import AgentOrder, Instance
 from provisioning.operations import moves, usage
 from provisioning.queries import agents as queries
 from provisioning.queries import instances
+from shared import agent_token
 from shared.events.provisioning import InstanceEnrolled
 from shared.outbox import publish
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from provisioning.domain.agent_token import TokenRefused, verify
+from shared.agent_token import TokenRefused, verify
 
 INSTANCE = UUID("6a1f3a0e-2f0b-4c55-9f0e-6f2a7f4f2b11")
 AUDIENCE = "https://space.example"
