@@ -46,6 +46,7 @@ AGENTS = {
     # The credential is a token that the agent of that very instance signs.
     ("post", "/api/v1/instances/{instance_id}/heartbeats"),
     ("post", "/api/v1/instances/{instance_id}/log"),
+    ("post", "/api/v1/instances/{instance_id}/links/redeem"),
 }
 ABOUT_NOBODYS_THING = {
     # What another owner may do as well, with things of their own.

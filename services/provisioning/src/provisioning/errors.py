@@ -87,6 +87,20 @@ class HeartbeatFromFuture(ServiceError):
     kind = Kind.INVALID
 
 
+class PageUnavailable(ServiceError):
+    """The instance shows no page just now, or has none of its own."""
+
+    code = "page_unavailable"
+    kind = Kind.CONFLICT
+
+
+class LinkOver(ServiceError):
+    """The link to an instance's page was used, is too old, or is not this instance's."""
+
+    code = "link_over"
+    kind = Kind.GONE
+
+
 class TooManyStreams(ServiceError):
     """More logs are being followed at once than are served."""
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from provisioning.adapters import ProvisioningRuntime
-from provisioning.operations import availability, gauges, logs, sweep, work
+from provisioning.operations import availability, gauges, links, logs, sweep, work
 from provisioning.operations.turns import Workshop
 from shared.service import Job
 
@@ -44,6 +44,11 @@ async def forget_log_lines(runtime: ProvisioningRuntime, now: datetime) -> int:
         return await logs.forget(session, now)
 
 
+async def forget_links(runtime: ProvisioningRuntime, now: datetime) -> int:
+    async with runtime.database.transaction() as session:
+        return await links.forget(session, now)
+
+
 async def measure_instances(runtime: ProvisioningRuntime, now: datetime) -> int:
     """What an operator is alerted by."""
     await gauges.measure(runtime.database, runtime.adapters.drivers, now)
@@ -60,5 +65,6 @@ JOBS = (
     Job("sweep_machines", sweep_machines, timedelta(seconds=15)),
     Job("survey_offers", survey_offers, timedelta(minutes=1)),
     Job("forget_log_lines", forget_log_lines, timedelta(hours=1)),
+    Job("forget_links", forget_links, timedelta(minutes=1)),
     Job("measure_instances", measure_instances, timedelta(seconds=10)),
 )

@@ -241,3 +241,16 @@ class PlanPrice(Base):
     included_storage_bytes: Mapped[int]
     price_version: Mapped[str]
     effective_from: Mapped[datetime]
+
+
+class InstanceLink(Base):
+    """A one-time link to the page of an instance, until it is used or too old."""
+
+    __tablename__ = "instance_links"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True, comment="SHA-256 of what is in the link")
+    instance_id: Mapped[UUID] = mapped_column(ForeignKey(Instance.id))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "instance_id"),)
