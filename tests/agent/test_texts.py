@@ -85,7 +85,9 @@ def test_messages_are_typed_and_strange_lines_are_text() -> None:
         b'"total_bytes":9,"bytes_restored":2,"bytes_skipped":3}'
     )
     assert messages.parse(backing_up) == Progress(bytes_done=5, bytes_total=9, files_done=2, files_total=4)
-    assert messages.parse(restoring) == Progress(bytes_done=5, bytes_total=9, files_done=2, files_total=4)
+    assert messages.parse(restoring) == Progress(
+        bytes_done=5, bytes_total=9, files_done=2, files_total=4, bytes_written=2
+    )
     assert messages.parse(b'{"message_type":"exit_error","code":12,"message":"Fatal: no\\n"}') == ExitError(
         12, "Fatal: no"
     )

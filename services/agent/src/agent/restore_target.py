@@ -102,15 +102,7 @@ class Target:
         return shutil.disk_usage(self.path).free
 
     def count(self) -> tuple[int, int]:
-        """Regular files in the folder and the sum of their sizes, as restic counts what it backs up."""
-        files = size_bytes = 0
-        for folder, _, names in os.walk(self.path):
-            for name in names:
-                found = (Path(folder) / name).lstat()
-                if stat.S_ISREG(found.st_mode):
-                    files += 1
-                    size_bytes += found.st_size
-        return files, size_bytes
+        return count(self.path)
 
     def _read_note(self) -> Note:
         try:
@@ -128,3 +120,15 @@ class Target:
             raise UsageError("target_unusable", f"{path_text(existing)} is not a folder.")
         if not os.access(existing, os.W_OK | os.X_OK):
             raise UsageError("target_unusable", f"{self} cannot be restored to: you may not write there.")
+
+
+def count(target: Path) -> tuple[int, int]:
+    """Regular files in a folder and the sum of their sizes, as restic counts what it backs up."""
+    files = size_bytes = 0
+    for folder, _, names in os.walk(target):
+        for name in names:
+            found = (Path(folder) / name).lstat()
+            if stat.S_ISREG(found.st_mode):
+                files += 1
+                size_bytes += found.st_size
+    return files, size_bytes

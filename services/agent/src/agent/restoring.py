@@ -1,25 +1,22 @@
 """Restoring to this machine: from a ticket to a verified folder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
 
-from agent import api, config, lookup, passwords, session, store
+from agent import api, config, lookup, session, store
 from agent.api import TIMEOUT, Client
 from agent.backing_up import usable_key_files
 from agent.config import JsonObject
 from agent.errors import (
     ExitCode,
-    KeyMismatch,
     KeysExpired,
-    PathNotInSnapshot,
     ServerRefused,
     SpaceError,
     UsageError,
-    WrongPassword,
 )
 from agent.output import Output, path_text, size_text, time_text
 from agent.passwords import PasswordSource
@@ -27,6 +24,7 @@ from agent.reporting import REPORT_TIMEOUT, Reporter
 from agent.restic import binary, messages
 from agent.restic.repository import Repository, RestoreOutcome, SnapshotRecord, certificate_file
 from agent.restore_target import NOTE_NAME, Note, Target
+from agent.retrieval import Retrieval, difference, fault_lines
 from agent.wire import Backup, Redeemed, Snapshot, Ticket
 
 MAX_RUNS = 50
@@ -239,90 +237,39 @@ class _Download:
         self, redemption: Redemption, repository: Repository, source: PasswordSource, reporter: Reporter, out: Output
     ) -> None:
         self._redemption = redemption
-        self._repository = repository
         self._source = source
         self._reporter = reporter
         self._out = out
         self._target = redemption.target
-        self._key_files = usable_key_files(redemption.answer.key_files)
-        self._untried_hints: list[str] | None = None
+        # A backed-up folder may hold such a note of its own; it must not replace ours.
+        self._retrieval = Retrieval(
+            repository, usable_key_files(redemption.answer.key_files), self._target.path, kept_name=NOTE_NAME
+        )
 
     def run(self) -> RestoreReport:
-        self._settle_password()
+        self._retrieval.use_password(self._source.ask_until(self._retrieval.is_right))
         restic_id = self._redemption.answer.snapshot.restic_id
-        record = self._recovering(lambda: self._repository.snapshot(restic_id))
-        if record.restic_id != restic_id:
-            raise SpaceError("snapshot_differs", "The repository answered with another snapshot than the one chosen.")
+        record = self._recovering(lambda: self._retrieval.snapshot(restic_id))
         self._warn_if_too_large(record)
         self._reporter.restoring()
-        folder, outcome = self._restore_record(record)
+        folder, outcome = self._recovering(lambda: self._restore(record))
         return self._report(record, folder, outcome)
 
-    def _settle_password(self) -> None:
-        is_right = passwords.checker(self._key_files) if self._key_files else self._opens
-        self._repository = replace(self._repository, password=self._source.ask_until(is_right))
-
-    def _opens(self, password: bytes) -> bool:
-        try:
-            return replace(self._repository, password=password).exists()
-        except WrongPassword:
-            return False
-
-    def _restore_record(self, record: SnapshotRecord) -> tuple[Path, RestoreOutcome]:
-        """The content of the backed-up folder lands in the target itself.
-
-        A backed-up file lands in it by its name. Snapshots of several paths, and those whose path restic cannot name
-        back (not UTF-8), land under their whole original path.
-        """
-        if len(record.paths) == 1 and record.paths[0].strip("/"):
-            path = PurePosixPath(record.paths[0])
-            for subfolder, include in ((str(path), None), (str(path.parent), f"/{_literal(path.name)}")):
-                try:
-                    return self._target.path, self._restore(record, subfolder, include)
-                except PathNotInSnapshot:
-                    continue
-        outcome = self._restore(record, None, None)
-        original = Path(*PurePosixPath(record.paths[0]).parts[1:]) if len(record.paths) == 1 else Path()
-        return self._target.path / original, outcome
-
-    def _restore(self, record: SnapshotRecord, subfolder: str | None, include: str | None) -> RestoreOutcome:
-        # A backed-up folder may hold such a note of its own; it must not replace ours.
-        exclude = f"/{_literal(NOTE_NAME)}" if include is None else None
-
-        def once() -> RestoreOutcome:
-            with self._out.progress("Restoring") as on_progress:
-                return self._repository.restore(
-                    record.restic_id,
-                    self._target.path,
-                    subfolder=subfolder,
-                    include=include,
-                    exclude=exclude,
-                    on_progress=self._reporter.watching(on_progress),
-                )
-
-        return self._recovering(once)
+    def _restore(self, record: SnapshotRecord) -> tuple[Path, RestoreOutcome]:
+        with self._out.progress("Restoring") as on_progress:
+            return self._retrieval.restore(record, self._reporter.watching(on_progress))
 
     def _recovering(self, run: Callable[[], ResultT]) -> ResultT:
-        """Run until it succeeds, with new keys when they expire and the other key file when one does not fit."""
+        """Run until it succeeds, with new keys when they expire."""
         for _ in range(MAX_RUNS):
             try:
                 return run()
             except KeysExpired as error:
                 self._out.say("The store's keys have expired; going on with new ones.")
                 self._redemption.renew(error)
-                self._repository = self._repository.with_keys(store.keys_of(self._redemption.answer))
+                self._retrieval.use_keys(store.keys_of(self._redemption.answer))
                 self._reporter.restoring()
-            except KeyMismatch as error:
-                self._try_another_key(error)
         raise SpaceError("restore_failed", "The restore was begun too many times without coming to an end.")
-
-    def _try_another_key(self, error: KeyMismatch) -> None:
-        if self._untried_hints is None:
-            password = self._repository.password
-            self._untried_hints = [key_file.name for key_file in self._key_files if key_file.opens_with(password)]
-        if not self._untried_hints:
-            raise error
-        self._repository = replace(self._repository, key_hint=self._untried_hints.pop())
 
     def _warn_if_too_large(self, record: SnapshotRecord) -> None:
         free_bytes = self._target.free_bytes()
@@ -332,9 +279,7 @@ class _Download:
             )
 
     def _report(self, record: SnapshotRecord, folder: Path, outcome: RestoreOutcome) -> RestoreReport:
-        warnings = [f"{fault.item}: {fault.message}" for fault in outcome.faults]
         summary = outcome.summary or messages.Summary({})
-        warnings += self._difference(record)
         answer = self._redemption.answer
         return RestoreReport(
             restore_id=str(answer.restore_id),
@@ -344,24 +289,12 @@ class _Download:
             folder=folder,
             files=record.files if record.files is not None else self._target.count()[0] - 1,
             bytes_restored=summary.count("bytes_restored") + summary.count("bytes_skipped"),
-            warnings=warnings,
+            warnings=fault_lines(outcome) + self._difference(record),
         )
 
     def _difference(self, record: SnapshotRecord) -> list[str]:
-        """What is in the folder against what restic counted when it made the snapshot."""
-        if not self._redemption.note.began_empty or record.files is None or record.size_bytes is None:
+        if not self._redemption.note.began_empty:
             return []
         note_bytes = (self._target.path / NOTE_NAME).lstat().st_size
         files, size_bytes = self._target.count()
-        found = (files - 1, size_bytes - note_bytes)
-        if found == (record.files, record.size_bytes):
-            return []
-        return [
-            f"the snapshot was made of {record.files} files with {record.size_bytes} bytes, "
-            f"the folder has {found[0]} with {found[1]}"
-        ]
-
-
-def _literal(name: str) -> str:
-    """A name as a restic pattern that matches it alone."""
-    return "".join(f"\\{character}" if character in "\\*?[" else character for character in name)
+        return difference(record, files - 1, size_bytes - note_bytes)

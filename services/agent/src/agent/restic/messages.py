@@ -9,12 +9,16 @@ JsonObject: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a backup or a restore is; totals are what is known so far and may grow while restic scans."""
+    """How far a backup or a restore is; totals are what is known so far and may grow while restic scans.
+
+    `bytes_written` are those of a restore that were not there yet.
+    """
 
     bytes_done: int
     bytes_total: int
     files_done: int
     files_total: int
+    bytes_written: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def _progress(fields: JsonObject) -> Progress:
         bytes_total=_integer(fields.get("total_bytes")),
         files_done=_integer(fields.get("files_done")) + _integer(files_restored) + _integer(files_skipped),
         files_total=_integer(fields.get("total_files")),
+        bytes_written=_integer(restored),
     )
 
 

@@ -4,14 +4,16 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
-from agent.restic import messages, texts
+from agent.restic import bound, messages, texts
 from agent.restic.messages import ExitError, ItemError, Message, Progress, Summary, Text
 from agent.restic.texts import Trouble
 
@@ -26,6 +28,10 @@ TICK_SECONDS = 0.5
 _STOPS_AT_ONCE = frozenset(
     {Trouble.KEYS_EXPIRED, Trouble.ARREARS, Trouble.OVER_LIMIT, Trouble.STORE_FULL, Trouble.CERTIFICATE}
 )
+
+
+class Stopped(Exception):
+    """The run was ended because its caller was told to stop."""
 
 
 @dataclass
@@ -53,6 +59,8 @@ class Watch:
     patience_seconds: float
     on_progress: Callable[[Progress], None] | None = None
     on_item_error: Callable[[ItemError], None] | None = None
+    stop: threading.Event | None = None
+    """Set by another thread to kill restic, which with this also never outlives us, however we end."""
 
 
 def run(command: Sequence[str | bytes], env: Mapping[bytes, bytes], watch: Watch) -> Outcome:
@@ -60,9 +68,12 @@ def run(command: Sequence[str | bytes], env: Mapping[bytes, bytes], watch: Watch
 
     Its standard output is kept whole when it is not messages (`cat`, `snapshots`). A KeyboardInterrupt (or whatever
     else ends the caller) stops restic first, with time to take back its lock, and is raised again.
+
+    Raises:
+        Stopped: The watch's `stop` was set.
     """
     process = subprocess.Popen(  # noqa: S603
-        command,
+        command if watch.stop is None else _bound(command),
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -75,6 +86,10 @@ def run(command: Sequence[str | bytes], env: Mapping[bytes, bytes], watch: Watch
     except BaseException:
         stop(process)
         raise
+
+
+def _bound(command: Sequence[str | bytes]) -> list[str | bytes]:
+    return [sys.executable, "-I", "-S", str(Path(bound.__file__)), str(os.getpid()), *command]
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -133,6 +148,7 @@ class _Follower:
 
     def _drain(self, open_streams: int) -> None:
         while open_streams:
+            self._end_when_told()
             self._give_up_when_stalled()
             try:
                 read = self._lines.get(timeout=TICK_SECONDS)
@@ -142,6 +158,11 @@ class _Follower:
                 open_streams -= 1
             else:
                 self._take(*read)
+
+    def _end_when_told(self) -> None:
+        if self._watch.stop is not None and self._watch.stop.is_set():
+            self._process.kill()
+            raise Stopped
 
     def _take(self, line: bytes, is_output: bool) -> None:
         message = messages.parse(line)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -116,6 +117,8 @@ class Repository:
     ca_file: Path | None = None
     key_hint: str | None = None
     patience_seconds: float = DEFAULT_PATIENCE_SECONDS
+    stop: threading.Event | None = field(default=None, repr=False, compare=False)
+    """As in `Watch`."""
 
     def with_keys(self, keys: Keys) -> Self:
         return replace(self, keys=keys)
@@ -253,7 +256,7 @@ class Repository:
             command += ["--cacert", os.fsencode(self.ca_file)]
         if self.key_hint is not None:
             command += ["--key-hint", self.key_hint]
-        watch = Watch(patience_seconds=self.patience_seconds, on_progress=on_progress)
+        watch = Watch(patience_seconds=self.patience_seconds, on_progress=on_progress, stop=self.stop)
         return process.run([*command, *arguments], self._environment(), watch)
 
     def _stuck_seconds(self) -> float:
