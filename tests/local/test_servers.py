@@ -9,6 +9,7 @@ import aio_pika
 import asyncpg
 import pytest
 
+from space_local import postgres
 from space_local.errors import ServerFailed
 from space_local.ports import accepts
 from space_local.postgres import Postgres
@@ -28,6 +29,26 @@ async def test_rows_outlive_a_stop_a_restart_and_a_kill(home: Path) -> None:
         connection = await asyncpg.connect(server.url.replace("it's a secret", "it%27s%20a%20secret"))
         assert await connection.fetchval("SELECT value FROM kept") == 1
         await connection.close()
+
+
+@pytest.mark.parametrize("has_room", [True, False], ids=["in memory", "on disk"])
+async def test_what_a_throw_away_server_keeps_outlives_its_process_and_is_gone_once_destroyed(
+    home: Path, monkeypatch: pytest.MonkeyPatch, has_room: bool
+) -> None:
+    monkeypatch.setattr(postgres, "MEMORY_BYTES", 0 if has_room else 2**80)
+    async with Postgres(home, fast=True) as server:
+        assert server.data.resolve().is_relative_to(postgres.MEMORY) is (has_room and postgres.MEMORY.is_mount())
+        connection = await asyncpg.connect(server.url)
+        await connection.execute("CREATE TABLE kept AS SELECT 1 AS value")
+        server.kill()
+        await server.start()
+        connection = await asyncpg.connect(server.url)
+        assert await connection.fetchval("SELECT value FROM kept") == 1
+        await connection.close()
+    folder = server.data.resolve().parent
+    server.destroy()
+    assert not server.data.exists()
+    assert folder == home or not folder.exists()
 
 
 async def test_a_role_reaches_its_own_database_only(home: Path) -> None:
