@@ -1,4 +1,4 @@
-"""What follows for a restore to the cloud when something becomes known: its moves, what is asked of others, its undoing.
+"""What follows for a restore to the cloud when something becomes known: moves, requests to others, its undoing.
 
 Pure. `heed` takes what became known and answers what follows; whoever calls it keeps the answer and does what it asks
 in the same transaction. Whatever comes late, twice or out of order is heeded for what it says of money and machine, and
@@ -309,6 +309,9 @@ def _gone(way: _Way, trigger: Trigger, *, may_replace: bool) -> None:
 
 
 def _key_offered(way: _Way) -> None:
+    if way.saga.compute is Compute.UNWANTED:
+        # Its machine came up too late and is to go: nothing is restored onto it.
+        return
     was_waiting = way.state is State.AWAITING_PASSWORD
     if way.move(Trigger.ASK_PASSWORD) and not was_waiting:
         way.ask(Effect.REQUIRE_PASSWORD)
