@@ -14,7 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing import consumers
-from billing.models import Order, OrderMove, Refund
+from billing.models import Order, OrderMove, Payment, Refund
+from billing.operations import orders, payments
+from billing.ports import Charge, Standing
 from shared.db import Database
 from shared.errors import Fate
 from shared.events.base import Envelope, Event
@@ -46,6 +48,17 @@ class Post:
                 each for each, verdict in zip(envelopes, verdicts, strict=True) if verdict.fate is not Fate.ACKNOWLEDGE
             )
         assert not envelopes
+
+    async def told_of_payments(self, restore: "Restore") -> list[str]:
+        """What is known of the money of a restore's order, each in a word and what matters with it."""
+        async with self.world.database.reading() as session:
+            rows = list(await session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)))
+        told = [(row.event_name, Envelope.model_validate_json(row.envelope).data) for row in rows]
+        return [
+            f"{name.split('.')[2]} {event['code'] if 'code' in event else event['amount_minor']}"
+            for name, event in told
+            if name.startswith("billing.payment.") and event["quote_id"] == str(restore.quote_id)
+        ]
 
     async def told(self, name: str) -> list[dict[str, Any]]:
         async with self.world.database.reading() as session:
@@ -137,13 +150,131 @@ async def test_an_order_that_cannot_be_placed_is_answered(world: World, post: Po
 async def test_what_is_not_held_yet_is_not_taken_and_an_unknown_order_waits(world: World, post: Post) -> None:
     await world.add_card("unreachable")
     restore = Restore(world, await world.quote())
-    for event in (restore.take(), restore.void()):
-        assert (await post.bring(envelope(event)))[0].fate is Fate.RETRY
+    assert (await post.bring(envelope(restore.take())))[0].fate is Fate.RETRY
     await post.bring(envelope(restore.pay()))
     assert (await order_of(world, restore.quote_id)).state == "placed"
     assert (await post.bring(envelope(restore.take())))[0].fate is Fate.RETRY
     await post.bring(envelope(restore.void()))
     assert (await order_of(world, restore.quote_id)).state == "released"
+
+
+async def test_a_void_that_comes_before_its_order_calls_it_off(world: World, post: Post) -> None:
+    await world.add_card()
+    restore = Restore(world, await world.quote())
+    for event in (restore.void(), restore.void(), restore.pay()):
+        assert (await post.bring(envelope(event)))[0].outcome == "done"
+    [voided] = await post.told("billing.payment.voided.v1")
+    [failed] = await post.told("billing.payment.failed.v1")
+    assert (voided["quote_id"], voided["amount_minor"]) == (str(restore.quote_id), 0)
+    assert failed["code"] == "order_final"
+    assert (await world.every(Order), await charges(world)) == ([], [])
+
+
+async def test_an_order_that_was_let_go_is_not_placed_again_and_whoever_asks_is_told(world: World, post: Post) -> None:
+    await world.add_card()
+    restore = Restore(world, await world.quote())
+    for event in (restore.pay(), restore.void(), restore.pay()):
+        assert (await post.bring(envelope(event)))[0].outcome == "done"
+    assert await post.told_of_payments(restore) == ["authorised 2900", "voided 2900", "failed order_final"]
+    assert (await order_of(world, restore.quote_id)).state == "released"
+
+
+async def test_a_void_of_an_order_that_was_refused_is_answered(world: World, post: Post) -> None:
+    restore = Restore(world, await world.quote())
+    for event in (restore.pay(), restore.void()):
+        assert (await post.bring(envelope(event)))[0].outcome == "done"
+    assert [each["code"] for each in await post.told("billing.payment.failed.v1")] == ["payment_method_needed"]
+    assert len(await post.told("billing.payment.voided.v1")) == 1
+    # Confirmed once more with a card, but called off before that word came: nothing is held.
+    await world.add_card()
+    await post.bring(envelope(restore.pay()))
+    assert (await world.every(Order), await charges(world)) == ([], [])
+
+
+@pytest.mark.parametrize("card", ["declines", "taken early", "visa", "unreachable"])
+async def test_every_void_is_answered_once(world: World, post: Post, card: str) -> None:
+    await world.add_card("visa" if card == "taken early" else card)
+    restore = Restore(world, await world.quote())
+    await post.bring(envelope(restore.pay()))
+    if card == "taken early":
+        async with world.database.transaction() as session:
+            [payment] = await session.scalars(select(Payment))
+            taken = Charge(payment.reference, Standing.CAPTURED, 2900, 2900, "USD")
+            await payments.apply(session, payment, taken, world.now)
+        assert (await order_of(world, restore.quote_id)).code == "taken_early"
+    for _ in range(2):
+        assert (await post.bring(envelope(restore.void())))[0].outcome == "done"
+    await world.travel(timedelta(days=3))
+    assert (await order_of(world, restore.quote_id)).state == "released"
+    assert len(await post.told("billing.payment.voided.v1")) == 1
+    await world.check_books()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a restore is told after it has asked for a capture."""
+
+    is_held: bool
+    invoice: str | None
+    payment: list[str]
+
+
+@pytest.mark.parametrize(
+    ("case", "answered"),
+    [
+        ("held by a card", Answered(True, "paid", ["captured 2900"])),
+        ("held by a card that lets go", Answered(True, "paid", ["failed hold_expired"])),
+        ("held by balance alone", Answered(True, "paid", ["captured 2900"])),
+        ("given up at once", Answered(True, None, ["voided 2900"])),
+        ("given up at once, by balance alone", Answered(True, None, ["captured 0"])),
+        ("given up, less than a card is charged for", Answered(True, "paid", ["voided 2900"])),
+        ("released before", Answered(False, "paid", [])),
+        ("failed before", Answered(False, "paid", [])),
+        ("given up after it was released", Answered(False, None, [])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_whoever_asks_for_a_capture_is_answered_once(
+    world: World, post: Post, case: str, answered: Answered
+) -> None:
+    await world.add_card("short_hold" if case in ("held by a card that lets go", "failed before") else "visa")
+    if "balance alone" in case:
+        await give(world, promotional=2900)
+    restore = Restore(world, await world.quote())
+    await post.bring(envelope(restore.pay()))
+    if "released" in case:
+        await post.bring(envelope(restore.void()))
+    if case == "failed before":
+        await world.travel(timedelta(hours=2))
+    if case == "held by a card that lets go":
+        # The bank's word that it has let go is lost.
+        world.now += timedelta(minutes=2)
+    started_at = world.now.replace(microsecond=0)
+    ran = timedelta(hours=1) if "less than" in case else timedelta(0)
+    wanted = CaptureWanted(
+        **restore.about,
+        instance_id=restore.instance_id,
+        started_at=started_at,
+        ended_at=started_at + ran if "given up" in case else None,
+    )
+    before = len(await post.told_of_payments(restore))
+    now = world.now
+    for _ in range(3):
+        async with world.database.transaction() as session:
+            await orders.fulfil(session, wanted, now)
+        await world.work()
+    await world.travel(timedelta(hours=2))
+    [fulfilled] = await post.told("billing.order.fulfilled.v1")
+    invoices = {str(each.id): each.state for each in await world.invoices()}
+    assert {name: fulfilled[name] for name in ("owner_id", "quote_id", "restore_id", "is_held")} == {
+        "owner_id": str(world.owner_id),
+        "quote_id": str(restore.quote_id),
+        "restore_id": str(restore.restore_id),
+        "is_held": answered.is_held,
+    }
+    assert invoices.get(str(fulfilled["invoice_id"])) == answered.invoice
+    assert (await post.told_of_payments(restore))[before:] == answered.payment
+    await world.check_books()
 
 
 async def test_another_owners_order_is_nobody_elses_to_take_or_void(world: World, post: Post) -> None:

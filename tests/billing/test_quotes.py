@@ -1,9 +1,10 @@
 """Quotes: every line, signed, good for a day or until prices change, and confirmed as they are or not at all."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from joserfc import jws
@@ -13,7 +14,7 @@ from sqlalchemy import update
 from billing.domain.prices import GB
 from billing.errors import QuoteExpired
 from billing.models import Account, Order, Quote
-from billing.operations import price_books
+from billing.operations import orders, price_books, quotes
 from shared.db import Database
 from tests.billing.support.asking import Asking
 from tests.billing.support.price_lists import packaged, use, with_version
@@ -209,6 +210,88 @@ async def test_quotes_are_asked_for_by_who_may_and_of_what_there_is(world: World
         assert (await asking.internal("POST", "/quotes", wanted, credential)).status_code == status
     [quote] = await world.every(Quote)
     assert str(quote.restore_id) == wanted["restore_id"]
+
+
+def for_restore(world: World, **wanted: Any) -> dict[str, Any]:
+    body = {"provider": "local", "region": "local", "plan": "small", "instance_name": "home", "restore_bytes": 7}
+    return {**body, "owner_id": str(world.owner_id), "restore_id": str(uuid4()), **wanted}
+
+
+async def quoted(asking: Asking, wanted: dict[str, Any]) -> dict[str, Any]:
+    answer = await asking.internal("POST", "/quotes", wanted, "restore-secret")
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_restore_that_asks_again_is_given_the_same_quote(world: World, asking: Asking) -> None:
+    wanted = for_restore(world)
+    first = await quoted(asking, wanted)
+    assert await quoted(asking, wanted) == first
+    changes: tuple[dict[str, Any], ...] = (
+        {"plan": "large"}, {"restore_bytes": 8}, {"instance_name": "other"}, {"restore_id": str(uuid4())},
+        {"owner_id": str(uuid4())},
+    )  # fmt: skip
+    others = [(await quoted(asking, wanted | change))["quote_id"] for change in changes]
+    assert len({first["quote_id"], *others}) == 6
+
+
+async def test_two_questions_of_one_restore_at_once_make_one_quote(world: World) -> None:
+    wanted = quotes.Wanted("local", "local", "small", 7, "home", uuid4())
+
+    async def second() -> UUID:
+        async with world.database.transaction() as session:
+            return (await quotes.make_once(session, world.owner_id, wanted, "7a" * 32, world.now)).id
+
+    async with world.database.transaction() as session:
+        first = await quotes.make_once(session, world.owner_id, wanted, "7a" * 32, world.now)
+        contender = asyncio.create_task(second())
+        await asyncio.sleep(0.1)
+        assert not contender.done()
+    assert await contender == first.id
+
+
+@pytest.mark.parametrize("end", ["expired", "prices changed", "released", "called off"])
+async def test_a_quote_of_which_nothing_can_come_any_more_is_not_given_again(world: World, end: str) -> None:
+    await world.add_card()
+    wanted = quotes.Wanted("local", "local", "small", 7, "home", uuid4())
+
+    async def ask() -> UUID:
+        async with world.database.transaction() as session:
+            return (await quotes.make_once(session, world.owner_id, wanted, "7a" * 32, world.now)).id
+
+    first = await ask()
+    if end == "expired":
+        world.now += timedelta(hours=24)
+    elif end == "prices changed":
+        await use(world.database, with_version("dearer", world.now + timedelta(hours=1), {'"29.00"': '"39.00"'}))
+        world.now += timedelta(hours=1)
+    else:
+        if end == "released":
+            await world.confirm(first)
+            assert await ask() == first
+        async with world.database.transaction() as session:
+            await orders.void(session, world.owner_id, first, world.now)
+    second = await ask()
+    assert second != first
+    assert await ask() == second
+
+
+async def test_what_a_restore_orders_is_neither_confirmed_nor_cancelled_beside_it(world: World, asking: Asking) -> None:
+    await world.add_card()
+    quote = await quoted(asking, for_restore(world))
+    confirmed = await asking.post(f"/quotes/{quote['quote_id']}/confirm", {"token": quote["token"]})
+    assert (confirmed.status_code, confirmed.json()["code"]) == (409, "order_of_restore")
+    assert await world.every(Order) == []
+    await world.confirm(UUID(quote["quote_id"]))
+    cancelled = await asking.post(f"/orders/{quote['quote_id']}/cancel", None)
+    [order] = await world.every(Order)
+    assert (cancelled.status_code, cancelled.json()["code"], order.state) == (409, "order_of_restore", "held")
+    assert cancelled.json()["restore_id"] == str(order.restore_id)
+    async with world.database.transaction() as session:
+        await orders.void(session, world.owner_id, order.id, world.now)
+    let_go = await asking.post(f"/orders/{quote['quote_id']}/cancel", None)
+    assert (let_go.status_code, let_go.json()["state"]) == (200, "released")
 
 
 async def test_a_free_quote_needs_no_money(world: World, asking: Asking) -> None:

@@ -90,8 +90,10 @@ class World:
             method = await methods.keep(session, self.owner_id, "sandbox", saved, self.now)
         return method.id
 
-    async def quote(self, plan: str = "small", restore_bytes: int = 0, name: str = "home") -> UUID:
-        wanted = quotes.Wanted("local", "local", plan, restore_bytes, name, uuid4())
+    async def quote(
+        self, plan: str = "small", restore_bytes: int = 0, name: str = "home", restore_id: UUID | None = None
+    ) -> UUID:
+        wanted = quotes.Wanted("local", "local", plan, restore_bytes, name, restore_id)
         async with self.database.transaction() as session:
             quote = await quotes.make(session, self.owner_id, wanted, "7a" * 32, self.now)
         return quote.id

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing.errors import QuoteConfirmed
+from billing.domain.orders import OrderState
+from billing.errors import OrderFinal, QuoteConfirmed
 from billing.operations import accounts, instances, metering, orders
 from billing.queries import metering as queries
 from shared.errors import Kind, ServiceError
@@ -46,7 +47,9 @@ async def place_order(session: AsyncSession, event: PaymentWanted) -> None:
     now = datetime.now(UTC)
     try:
         async with session.begin_nested():
-            await orders.place(session, event.owner_id, event.quote_id, event.payment_method_id, now)
+            order = await orders.place(session, event.owner_id, event.quote_id, event.payment_method_id, now)
+            if order.state == OrderState.RELEASED:
+                raise OrderFinal("What was held for this order was let go; nothing was charged. Ask for a new quote.")
     except QuoteConfirmed:
         # Another card has the money, or is being asked for it; what becomes of that is told.
         log.info("an order is asked for again, with another card", quote_id=str(event.quote_id))

@@ -59,6 +59,13 @@ class OrderFinal(ServiceError):
     kind = Kind.CONFLICT
 
 
+class OrderOfRestore(ServiceError):
+    """A restore has ordered it; ``restore_id`` says which."""
+
+    code = "order_of_restore"
+    kind = Kind.CONFLICT
+
+
 class PaymentMethodNotFound(ServiceError):
     """No such payment method of this owner."""
 

@@ -10,6 +10,7 @@ from billing.api.orders import quote_read
 from billing.domain import ledger as movements
 from billing.domain.quota_words import refusal
 from billing.errors import AmountTooSmall, CurrencyWrong
+from billing.models import Order
 from billing.operations import accounts, ledger, price_books, quota, quotes, test_clock
 from billing.queries import quota as quota_queries
 from billing.schemas.internal import BalanceRead, CreditGrant, Travelled, TravelTo
@@ -57,11 +58,11 @@ async def give_back(reservation_id: UUID, tx: Tx) -> None:
 
 @router.post("/quotes", response_model=QuoteRead, status_code=201, dependencies=FROM_RESTORE)
 async def make_quote(wanted: QuoteCreateFor, tx: Tx, runtime: RuntimeOf) -> dict[str, Any]:
-    """A quote for a restore."""
+    """A quote for a restore; asked again on the same terms, the same one while something may come of it or has."""
     now = datetime.now(UTC)
     asked = quotes.Wanted(**wanted.model_dump(exclude={"owner_id"}))
-    quote = await quotes.make(tx, wanted.owner_id, asked, runtime.settings.quote_key.get_secret_value(), now)
-    return quote_read(quote, None, now)
+    quote = await quotes.make_once(tx, wanted.owner_id, asked, runtime.settings.quote_key.get_secret_value(), now)
+    return quote_read(quote, await tx.get(Order, quote.id), now)
 
 
 @router.post("/price-book", status_code=204, dependencies=FROM_OPERATOR)

@@ -53,7 +53,8 @@ async def confirm_quote(
 ) -> Response:
     """Order what was quoted: balance is set aside and the card is asked to hold the rest; nothing is taken yet.
 
-    Confirming again changes nothing. After a card was refused the same quote may be confirmed with another.
+    Confirming again changes nothing. After a card was refused the same quote may be confirmed with another. What a
+    restore was quoted is confirmed there.
     """
     now = datetime.now(UTC)
     async with transactions.transaction() as session:
@@ -62,6 +63,7 @@ async def confirm_quote(
         quote = await quotes.find(session, caller.owner_id, quote_id)
         if not hmac.compare_digest(quote.token.encode(), wanted.token.encode()):
             raise QuoteTokenWrong("This is not what was quoted. Read the quote again and confirm its token.")
+        quotes.require_own(quote, "Confirm the restore instead.")
         order = await orders.place(session, caller.owner_id, quote_id, wanted.payment_method_id, now)
     if order.payment_id is not None:
         await payments.work(transactions, runtime.adapters, now, order.payment_id)
@@ -90,7 +92,7 @@ async def read_order(order_id: UUID, caller: Reader, tx: ReadTx) -> dict[str, An
 async def cancel_order(
     order_id: UUID, caller: Writer, transactions: Transactions, runtime: RuntimeOf
 ) -> dict[str, Any]:
-    """Let go of what an order holds; 409 once it was fulfilled."""
+    """Let go of what an order holds; 409 once it was fulfilled, or when a restore has ordered it."""
     now = datetime.now(UTC)
     async with transactions.transaction() as session:
         order = await orders.cancel(session, caller.owner_id, order_id, now)

@@ -35,6 +35,9 @@ class Quote(Base):
     currency: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    called_off_at: Mapped[datetime | None] = mapped_column(
+        comment="when it was heard, before any order, that nothing is to come of it"
+    )
 
     __table_args__ = (Index(None, "owner_id", "created_at", "id"), Index(None, "restore_id"))
 

@@ -1,9 +1,10 @@
 """Lines of invoices in words that let an owner check the amount."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 from billing.domain.counters import (
@@ -17,7 +18,7 @@ from billing.domain.counters import (
 from billing.domain.invoices import Line, LineKind
 from billing.domain.meter import Accrual, storage_lines
 from billing.domain.money import round_minor
-from billing.domain.months import seconds
+from billing.domain.months import month, seconds
 from billing.domain.prices import GB, GB_MONTH, HOURS_PER_MONTH, PriceBook, Version
 from billing.domain.proration import prorated
 from billing.models import Adjustment, Instance, InstanceMonth
@@ -48,6 +49,34 @@ def gb_months(byte_seconds: int) -> str:
 def span(start: datetime, end: datetime) -> str:
     """A period to be read; its end is when the next begins."""
     return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+
+
+def for_order(
+    terms: Mapping[str, Any], instance_id: UUID, started_at: datetime, ended_at: datetime | None
+) -> tuple[list[Line], datetime]:
+    """What an order delivered: the lines of its quote, or of the use until its owner gave up; and until when they pay.
+
+    Args:
+        terms: Of the quote.
+        ended_at: When its owner gave up; None when they did not.
+    """
+    end = month(started_at, 1)
+    if ended_at is None:
+        lines = [{**line, "kind": LineKind(line["kind"]), "instance_id": instance_id} for line in terms["lines"]]
+        return [Line(**line) for line in lines], end
+    whole = seconds(started_at, end)
+    part = min(max(seconds(started_at, ended_at), 0), whole)
+    until = max(ended_at.replace(microsecond=0), started_at)
+    used = Line(
+        kind=LineKind.INSTANCE,
+        description=f"Instance {terms['instance_name']} until you gave up the restore, {span(started_at, until)}",
+        quantity=decimal(Fraction(part, whole), 9),
+        unit="month",
+        unit_price=units(terms["monthly_minor"]),
+        amount_minor=round_minor(prorated(terms["monthly_minor"], part, whole)),
+        instance_id=instance_id,
+    )
+    return [used], until
 
 
 def for_storage(accrual: Accrual, start: datetime, end: datetime, book: PriceBook) -> list[Line]:

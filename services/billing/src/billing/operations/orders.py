@@ -2,18 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain import ledger as movements
-from billing.domain.invoices import LEAST_CHARGE_MINOR, Allocation, InvoiceKind, Line, LineKind, allocate, tax_on
-from billing.domain.money import round_minor
-from billing.domain.months import month, seconds
+from billing.domain.invoices import LEAST_CHARGE_MINOR, Allocation, InvoiceKind, allocate, tax_on
 from billing.domain.orders import HOLD_LIFE, OrderState, OrderTrigger, next_state
-from billing.domain.proration import prorated
+from billing.domain.payments import TERMINAL as OVER
+from billing.domain.payments import PaymentState
 from billing.domain.transitions import IllegalTransition
 from billing.errors import (
     OrderFinal,
@@ -44,7 +42,7 @@ from billing.operations import (
 from billing.queries import orders as queries
 from shared.db import Database
 from shared.errors import ServiceUnavailable
-from shared.events.billing import PaymentAuthorised, PaymentCaptured, PaymentFailed, PaymentVoided
+from shared.events.billing import OrderFulfilled, PaymentAuthorised, PaymentCaptured, PaymentFailed, PaymentVoided
 from shared.events.restore import CaptureWanted, PaymentWanted
 from shared.outbox import publish
 
@@ -63,9 +61,12 @@ async def place(session: AsyncSession, owner_id: UUID, quote_id: UUID, method_id
         QuoteConfirmed: If it was confirmed with another card, which is being asked or has paid.
         PaymentMethodNotFound: If the owner has no such card.
         PaymentMethodNeeded: If the balance is not enough and there is no card.
+        OrderFinal: If it was called off before it came.
     """
     account = await accounts.lock(session, owner_id, now)
     quote = await quotes.find(session, owner_id, quote_id)
+    if quote.called_off_at is not None:
+        raise OrderFinal("This order was called off before it was placed; nothing was charged. Ask for a new quote.")
     order = await queries.find_for_update(session, quote_id)
     if order is not None and order.state != OrderState.FAILED:
         await _require_same_method(session, order, method_id)
@@ -107,6 +108,7 @@ async def cancel(session: AsyncSession, owner_id: UUID, order_id: UUID, now: dat
     Raises:
         OrderNotFound: If the owner has no such order.
         OrderFinal: If it was fulfilled.
+        OrderOfRestore: If a restore has ordered it, which would go on without its money.
     """
     account = await accounts.lock(session, owner_id, now)
     order = await queries.find_for_update(session, order_id)
@@ -115,6 +117,7 @@ async def cancel(session: AsyncSession, owner_id: UUID, order_id: UUID, now: dat
     if order.state == OrderState.FULFILLED:
         raise OrderFinal("This order was fulfilled and cannot be cancelled. Return the instance instead.")
     if order.state != OrderState.RELEASED:
+        quotes.require_own(order, "Cancel the restore instead: it lets go of the money.")
         await _release(session, account, order, "cancelled", "The order was cancelled.", now)
     return order
 
@@ -153,11 +156,18 @@ async def fulfil(session: AsyncSession, event: CaptureWanted, now: datetime) -> 
     quote = await session.get_one(Quote, order.id)
     order.instance_id, order.started_at = event.instance_id, event.started_at.replace(microsecond=0)
     order.ended_at = event.ended_at
-    due, end = _due(quote.terms, event, order.started_at)
+    due, end = lines.for_order(quote.terms, event.instance_id, order.started_at, event.ended_at)
     _move(session, order, OrderTrigger.FULFIL, now)
     invoice = await invoices.draft(session, account, InvoiceKind.ORDER, due, order.started_at, end, now, now)
     await session.flush()
     order.invoice_id = None if invoice is None else invoice.id
+    publish(
+        session,
+        OrderFulfilled(
+            owner_id=order.owner_id, quote_id=order.id, restore_id=event.restore_id, invoice_id=order.invoice_id,
+            is_held=held, fulfilled_at=now,
+        ),
+    )  # fmt: skip
     if event.ended_at is None:
         await instances.begin(session, account, order, quote.terms, invoice)
     rate = None if quote.terms["tax_rate"] is None else Decimal(quote.terms["tax_rate"])
@@ -172,14 +182,19 @@ async def fulfil(session: AsyncSession, event: CaptureWanted, now: datetime) -> 
 async def void(session: AsyncSession, owner_id: UUID, quote_id: UUID, now: datetime) -> None:
     """Nothing usable came of an order: let go of what it holds.
 
+    One that was refused, or whose word is still on its way, is called off: it will not be placed any more.
+
     Raises:
-        OrderNotFound: If there is no such order (yet).
+        QuoteNotFound: If the owner has no such quote.
     """
     account = await accounts.lock(session, owner_id, now)
+    quote = await quotes.find(session, owner_id, quote_id)
     order = await queries.find_for_update(session, quote_id)
-    if order is None or order.owner_id != owner_id:
-        raise OrderNotFound("There is no order for this quote.")
-    if order.state not in (OrderState.RELEASED, OrderState.FULFILLED):
+    if order is None:
+        if quote.called_off_at is None:
+            quote.called_off_at = now
+            publish(session, PaymentVoided(**_about(quote, 0, quote.currency, now)))
+    elif order.state not in (OrderState.RELEASED, OrderState.FULFILLED):
         await _release(session, account, order, "void", "Nothing usable came of it; what was held is released.", now)
 
 
@@ -294,7 +309,7 @@ async def _release(
     order.code, order.reason = code, reason
     _move(session, order, OrderTrigger.RELEASE, now)
     payment = await session.get(Payment, order.payment_id, with_for_update=True) if order.payment_id else None
-    if payment is not None:
+    if payment is not None and PaymentState(payment.state) not in OVER:
         await payments.release(session, payment, now)
     else:
         publish(session, PaymentVoided(**_about(order, 0, account.currency, now)))
@@ -334,31 +349,6 @@ async def _take(
         await invoices.finalise(session, account, invoice, now, tax_rate=rate, tax_country=country, held=held)
 
 
-def _due(terms: dict[str, Any], event: CaptureWanted, started_at: datetime) -> tuple[list[Line], datetime]:
-    """The lines of the quote, or of the use until the owner gave up; and until when they pay."""
-    end = month(started_at, 1)
-    if event.ended_at is None:
-        return [_line(line, event.instance_id) for line in terms["lines"]], end
-    whole = seconds(started_at, end)
-    part = min(max(seconds(started_at, event.ended_at), 0), whole)
-    amount = round_minor(prorated(terms["monthly_minor"], part, whole))
-    until = max(event.ended_at.replace(microsecond=0), started_at)
-    used = Line(
-        kind=LineKind.INSTANCE,
-        description=f"Instance {terms['instance_name']} until you gave up the restore, {lines.span(started_at, until)}",
-        quantity=lines.decimal(Fraction(part, whole), 9),
-        unit="month",
-        unit_price=lines.units(terms["monthly_minor"]),
-        amount_minor=amount,
-        instance_id=event.instance_id,
-    )
-    return [used], until
-
-
-def _line(line: dict[str, Any], instance_id: UUID) -> Line:
-    return Line(**{**line, "kind": LineKind(line["kind"]), "instance_id": instance_id})
-
-
 async def _order_of(session: AsyncSession, payment: Payment) -> Order:
     assert payment.order_id is not None
     order = await queries.find_for_update(session, payment.order_id)
@@ -379,8 +369,8 @@ def _move(session: AsyncSession, order: Order, trigger: OrderTrigger, now: datet
     session.add(OrderMove(order_id=order.id, source=source, trigger=trigger, target=target, moved_at=now))
 
 
-def _about(order: Order, amount_minor: int, currency: str, now: datetime) -> dict[str, Any]:
-    """An event of an order that no card is needed for."""
+def _about(order: Order | Quote, amount_minor: int, currency: str, now: datetime) -> dict[str, Any]:
+    """An event of an order, or of a quote that never became one, in which no card has a part."""
     return {
         "owner_id": order.owner_id, "payment_id": None, "quote_id": order.id, "restore_id": order.restore_id,
         "amount_minor": amount_minor, "currency": currency, "occurred_at": now,

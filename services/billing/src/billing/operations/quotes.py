@@ -14,12 +14,13 @@ from billing import signing
 from billing.domain.counters import Charge, traffic_charges
 from billing.domain.invoices import Line, LineKind, allocate, tax_on, totals
 from billing.domain.meter import accrue
-from billing.domain.orders import QUOTE_LIFE
+from billing.domain.orders import QUOTE_LIFE, OrderState
 from billing.domain.prices import GB, Plan, PriceBook, Region, Version
-from billing.errors import PlaceUnknown, QuoteNotFound
-from billing.models import Account, Quote
+from billing.errors import OrderOfRestore, PlaceUnknown, QuoteNotFound
+from billing.models import Account, Order, Quote
 from billing.operations import accounts, lines, price_books
 from billing.queries import metering as metering_queries
+from billing.queries import orders as queries
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,20 @@ async def make(session: AsyncSession, owner_id: UUID, wanted: Wanted, seed: str,
     return quote
 
 
+async def make_once(session: AsyncSession, owner_id: UUID, wanted: Wanted, seed: str, now: datetime) -> Quote:
+    """The quote that a restore was given on these terms, while it may still be confirmed or has been; else a new one.
+
+    Raises:
+        PlaceUnknown: If nothing is offered there under that name.
+    """
+    await accounts.lock(session, owner_id, now)
+    assert wanted.restore_id is not None
+    given = await queries.latest_quote(session, owner_id, wanted.restore_id)
+    if given is not None and _is_of(given, wanted) and await _stands(session, given, now):
+        return given
+    return await make(session, owner_id, wanted, seed, now)
+
+
 async def find(session: AsyncSession, owner_id: UUID, quote_id: UUID) -> Quote:
     """The owner's quote.
 
@@ -104,9 +119,33 @@ async def holds(session: AsyncSession, quote: Quote, now: datetime) -> bool:
     return now < quote.expires_at and book.in_force(now).name == quote.terms["price_version"]
 
 
+def require_own(ordered: Quote | Order, instead: str) -> None:
+    """An owner deals with this themselves.
+
+    Raises:
+        OrderOfRestore: If a restore does, which would not expect that anybody else meddles.
+    """
+    if ordered.restore_id is not None:
+        raise OrderOfRestore(f"This is ordered by a restore. {instead}", restore_id=str(ordered.restore_id))
+
+
 def tax_rate(book: PriceBook, account: Account) -> Decimal | None:
     """The tax an owner pays, as a decimal fraction; None where none is charged."""
     return book.tax_rates.get(account.country) if account.country else None
+
+
+def _is_of(quote: Quote, wanted: Wanted) -> bool:
+    """Whether it says what such a thing costs."""
+    asked: dict[str, Any] = to_jsonable_python(asdict(wanted))
+    return {name: quote.terms[name] for name in asked} == asked
+
+
+async def _stands(session: AsyncSession, quote: Quote, now: datetime) -> bool:
+    """Whether something may still come of it, or has."""
+    order = await session.get(Order, quote.id)
+    if order is not None and order.state == OrderState.RELEASED:
+        return False
+    return quote.called_off_at is None and await holds(session, quote, now)
 
 
 def _find(version: Version, wanted: Wanted) -> tuple[Region, Plan]:

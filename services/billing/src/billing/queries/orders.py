@@ -17,6 +17,12 @@ async def find_for_update(session: AsyncSession, order_id: UUID) -> Order | None
     return await session.get(Order, order_id, with_for_update=True, populate_existing=True)
 
 
+async def latest_quote(session: AsyncSession, owner_id: UUID, restore_id: UUID) -> Quote | None:
+    """What one of the owner's restores was quoted last."""
+    found = select(Quote).where(Quote.restore_id == restore_id, Quote.owner_id == owner_id)
+    return await session.scalar(found.order_by(Quote.created_at.desc(), Quote.id).limit(1))
+
+
 async def due(session: AsyncSession, now: datetime, limit: int, owner_id: UUID | None) -> Sequence[tuple[UUID, UUID]]:
     """Owners and orders whose time is over, not locked; of one owner when named."""
     found = select(Order.owner_id, Order.id).where(Order.due_at <= now).order_by(Order.due_at).limit(limit)
