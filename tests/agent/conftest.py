@@ -17,6 +17,9 @@ from agent.restic import binary
 from agent.restic.binary import Binary
 from agent.restic.repository import Keys, Repository
 from tests.agent.accounts import Account
+from tests.agent.instance_restores import BackedUp, World, back_up, make_source, world_of
+from tests.agent.read_store import ReadStore
+from tests.support.restore_double import RestoreDouble
 
 PASSWORD = b"correct horse"
 BOOTSTRAPPED = Path(__file__).parents[2] / ".space" / "tools" / "restic"
@@ -192,3 +195,23 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "letter").write_text("Dear Bob")
     return folder
+
+
+@pytest.fixture(scope="session")
+def backed_up(restic_path: str, initialised: Path, tmp_path_factory: pytest.TempPathFactory) -> BackedUp:
+    home = tmp_path_factory.mktemp("backed-up")
+    make_source(home / "documents")
+    shutil.copytree(initialised, home / "store" / "repository")
+    program = Binary(restic_path, (0, 17, 0))
+    repository = Repository(program, str(home / "store" / "repository"), Keys(), PASSWORD, home / "cache")
+    return BackedUp(home / "documents", home / "store", back_up(repository, home / "documents"))
+
+
+@pytest.fixture
+def world(backed_up: BackedUp, tmp_path: Path) -> Iterator[World]:
+    double, store = RestoreDouble(typed=[PASSWORD]), ReadStore(backed_up.store)
+    world = world_of(double, store, backed_up, tmp_path / "machine")
+    yield world
+    world.agent.kill()
+    store.close()
+    double.close()

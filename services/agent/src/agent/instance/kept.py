@@ -107,6 +107,28 @@ class KeptNumber:
         return self.value
 
 
+class Restored(BaseModel):
+    """What came of the restore, once all of it was there and checked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    round: int
+    folder: str
+    files: int
+    size_bytes: int
+    warnings: int = 0
+
+
+class Failure(BaseModel):
+    """Why a restore can never be finished here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    round: int
+    code: str
+    reason: str
+
+
 class _State(BaseModel):
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
 
@@ -116,6 +138,10 @@ class _State(BaseModel):
     phase: Phase = Phase.INSTALLING
     finishing: UUID | None = Field(None, description="the order to finish, once it has come")
     ended: Ending | None = None
+    target_began_empty: bool | None = Field(None, description="so that all that is in it must come from the snapshot")
+    restored: Restored | None = None
+    failure: Failure | None = None
+    outcome_told: bool = Field(False, description="the restore service has taken the last report")
 
 
 class State:

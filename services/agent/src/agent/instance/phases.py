@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 from agent.instance.activation import activate
+from agent.instance.clock import Clock
 from agent.instance.config import InstanceConfig
 from agent.instance.journal import Journal
 from agent.instance.kept import Phase, State
+from agent.instance.restore import InstanceRestore
+from agent.instance.server import Server
+from agent.instance.traffic import Traffic
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -21,20 +25,43 @@ IN_WORDS = {
 
 
 class Phases:
-    def __init__(self, config: InstanceConfig, state: State, journal: Journal, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        config: InstanceConfig,
+        state: State,
+        server: Server,
+        clock: Clock,
+        traffic: Traffic,
+        journal: Journal,
+        changed: Callable[[], None],
+    ) -> None:
         self._config = config
         self._state = state
         self._journal = journal
         self._changed = changed
+        self._restore: InstanceRestore | None = None
+        if config.restore_id is not None:
+            self._restore = InstanceRestore(
+                config=config,
+                state=state,
+                server=server,
+                clock=clock,
+                traffic=traffic,
+                journal=journal,
+                enter=self._enter,
+                activate=self._activate,
+            )
 
     async def run(self, told: asyncio.Event) -> None:
         """Go on to the next phase as far as that is up to this machine."""
         if self._state.now.phase is Phase.INSTALLING:
-            if self._config.restore_id is not None:
-                self._wait_for_restore()
-                return
             # An instance that was never seen installing would have been running out of nothing.
             await told.wait()
+        if self._restore is not None:
+            await self._restore.run()
+            return
+        if self._state.now.phase is Phase.INSTALLING:
             self._enter(Phase.PENDING_ACTIVATION)
         if self._state.now.phase is Phase.PENDING_ACTIVATION:
             await self._activate()
@@ -49,11 +76,6 @@ class Phases:
             self._journal.say(f"The activation step is run again in {pause_seconds:.0f} seconds.")
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
-
-    def _wait_for_restore(self) -> None:
-        target = self._config.restore_target
-        where = "" if target is None else f", which goes to {target.path}"
-        self._journal.say(f"Waiting for the restore {self._config.restore_id}{where}.")
 
     def _enter(self, phase: Phase) -> None:
         self._state.change(phase=phase)

@@ -40,7 +40,7 @@ class Agent:
     def __init__(self, config: InstanceConfig) -> None:
         self._config = config
         self._version = metadata.version("space-agent")
-        clock = Clock()
+        self._clock = clock = Clock()
         with ExitStack() as opened:
             folder = opened.enter_context(closing(Folder(config.folder)))
             self._journal = opened.enter_context(closing(Journal(folder, clock.now)))
@@ -125,7 +125,15 @@ class Agent:
             self._journal.say("Enrolled.")
 
     async def _pass_phases(self) -> None:
-        phases = Phases(self._config, self._state, self._journal, self._heartbeats.hurry)
+        phases = Phases(
+            config=self._config,
+            state=self._state,
+            server=self._server,
+            clock=self._clock,
+            traffic=self._traffic,
+            journal=self._journal,
+            changed=self._heartbeats.hurry,
+        )
         await phases.run(self._heartbeats.told)
 
     async def _serve_page(self) -> None:

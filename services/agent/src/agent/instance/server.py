@@ -1,4 +1,4 @@
-"""Provisioning as an agent sees it: three calls, each with a deadline, each signed but the first."""
+"""The services as an agent sees them: calls with a deadline, each signed but the first; those to provisioning."""
 
 import asyncio
 import json
@@ -113,16 +113,24 @@ class Server:
         return await self._post("/log", {"lines": list(lines)}, Logged)
 
     async def _post(self, path: str, body: JsonObject, answer_type: type[AnswerT], *, signed: bool = True) -> AnswerT:
-        """Post once.
+        return await self._call("POST", path, body, answer_type, signed=signed)
+
+    async def ask(self, method: str, path: str, body: JsonObject | None, answer_type: type[AnswerT]) -> AnswerT:
+        """One signed call to any of the services, by its path below `/api/v1`; raises as the others do."""
+        return await self._call(method, f"{self._origin}/api/v1{path}", body, answer_type)
+
+    async def _call(
+        self, method: str, url: str, body: JsonObject | None, answer_type: type[AnswerT], *, signed: bool = True
+    ) -> AnswerT:
+        """Call once.
 
         Raises:
             Unanswered: Nothing certain came back.
             Refused: It was not done.
         """
         headers = {"Authorization": f"Bearer {self._identity.token(self._clock.now())}"} if signed else {}
-        request = self._http.build_request(
-            "POST", path, content=json.dumps(body, ensure_ascii=False).encode(), headers=headers
-        )
+        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        request = self._http.build_request(method, url, content=content, headers=headers)
         self._traffic.add(_size(str(request.url), request.headers, request.content))
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
@@ -133,7 +141,7 @@ class Server:
         if not response.is_success:
             raise self._failure(response)
         try:
-            return answer_type.model_validate_json(response.content)
+            return answer_type.model_validate_json(response.content or b"{}")
         except ValidationError as error:
             raise Unanswered(f"{self._origin} does not answer like Space.") from error
 

@@ -1,0 +1,130 @@
+"""What the tests of an instance's restore share: a backed-up folder in a store, an agent, and what came of it."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.restic.repository import Repository
+from tests.agent.read_store import ReadStore
+from tests.agent.running_agents import AgentProcess, settings
+from tests.support.provisioning_double import Request
+from tests.support.restore_double import RestoreDouble
+
+FILES = 20
+FILE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """A folder, the folder that holds its `repository`, and the snapshot; several packs, so that there is a middle."""
+
+    source: Path
+    store: Path
+    restic_id: str
+
+    @property
+    def repository(self) -> Path:
+        return self.store / "repository"
+
+
+@dataclass
+class World:
+    """An instance that is told to restore, and those it talks to."""
+
+    double: RestoreDouble
+    store: ReadStore
+    backed_up: BackedUp
+    agent: AgentProcess
+    home: Path
+    """Where the restore goes."""
+    folder: Path
+    """The agent's own."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return self.agent.told
+
+    def is_whole(self) -> bool:
+        return tree(self.home) == tree(self.backed_up.source)
+
+    def phases(self) -> list[str]:
+        return list(dict.fromkeys(beat["phase"] for beat in self.double.heartbeats))
+
+    def said(self) -> str:
+        return self.agent.output
+
+    def kill_when(self, holds: Callable[[Request], bool]) -> None:
+        """Kill the agent once, when something that holds has been done for it."""
+        self.double.before_answer = lambda request: self._kill_if(holds(request))
+
+    def _kill_if(self, is_time: bool) -> None:
+        if is_time:
+            self.double.before_answer = lambda request: None
+            os.kill(self.agent.pid, 9)
+
+
+def make_source(folder: Path) -> None:
+    (folder / "empty folder").mkdir(parents=True)
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    for number in range(FILES):
+        (folder / f"file {number}").write_bytes(os.urandom(FILE_BYTES))
+    (folder / "deep" / "deeper" / "ümläut").write_text("content")
+    (folder / "link").symlink_to("file 1")
+
+
+def back_up(repository: Repository, source: Path) -> str:
+    outcome = repository._checked(["backup", "--pack-size", "4", str(source)])
+    assert outcome.summary is not None
+    return str(outcome.summary.fields["snapshot_id"])
+
+
+def world_of(double: RestoreDouble, store: ReadStore, backed_up: BackedUp, home: Path) -> World:
+    double.repository, double.restic_id = backed_up.repository, backed_up.restic_id
+    double.repository_url, double.path = store.url, str(backed_up.source)
+    home.mkdir(exist_ok=True)
+    target = home / "home"
+    told = settings(
+        double,
+        home / "folder",
+        restore_id=double.restore_id,
+        restore_target={"path": str(target), "uid": os.getuid(), "gid": os.getgid()},
+    )
+    return World(double, store, backed_up, AgentProcess(home, told), target, home / "folder")
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every path below with what it is: the SHA-256 of a file, where a link leads, that it is a folder."""
+    return {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*"))}
+
+
+def _digest(path: Path) -> str:
+    if path.is_symlink():
+        return f"link to {path.readlink()}"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+
+
+def restics_of(folder: Path) -> list[int]:
+    """The living processes that were told to keep their cache in an agent's folder."""
+    mark = b"RESTIC_CACHE_DIR=" + os.fsencode(folder)
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def none_of(folder: Path, seconds: float = 3.0) -> bool:
+    """Whether no restic of an agent is left, soon."""
+    deadline = time.monotonic() + seconds
+    while restics_of(folder):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
