@@ -78,6 +78,10 @@ PAYMENTS = MappingProxyType(
         (Payment.HELD, Word.ASK_RELEASE): Payment.RELEASE_ASKED,
         (Payment.RELEASE_ASKED, Word.RELEASED): Payment.RELEASED,
         (Payment.RELEASE_ASKED, Word.NOT_HELD): Payment.RELEASED,
+        # Taken by hand at the card's provider before its time: it is in the owner's balance, and nothing is held.
+        (Payment.ASKED, Word.CAPTURED): Payment.RELEASED,
+        (Payment.HELD, Word.CAPTURED): Payment.RELEASED,
+        (Payment.RELEASE_ASKED, Word.CAPTURED): Payment.RELEASED,
         (Payment.HELD, Word.ASK_CAPTURE): Payment.CAPTURE_ASKED,
         # What was delivered is owed, whatever became of the hold.
         (Payment.RELEASED, Word.ASK_CAPTURE): Payment.CAPTURE_ASKED,

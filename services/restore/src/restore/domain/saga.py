@@ -254,8 +254,7 @@ def _money_not_held(way: _Way) -> None:
 
 
 def _money_captured(way: _Way) -> None:
-    if way.pay(Word.CAPTURED):
-        way.end()
+    _freed(way, Word.CAPTURED)
 
 
 def _money_billed(way: _Way) -> None:
@@ -264,7 +263,12 @@ def _money_billed(way: _Way) -> None:
 
 
 def _money_released(way: _Way) -> None:
-    if not way.pay(Word.RELEASED):
+    _freed(way, Word.RELEASED)
+
+
+def _freed(way: _Way, word: Word) -> None:
+    """Nothing is held any more, and what is owed is settled."""
+    if not way.pay(word):
         return
     if way.state is State.AUTHORISING:
         way.undo(Trigger.EXPIRE)
