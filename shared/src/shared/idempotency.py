@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
+from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -86,6 +87,10 @@ class Once:
         if before.request_hash != self._request_hash:
             raise IdempotencyKeyReused("This Idempotency-Key was used for another request. Use a new key.")
         return _respond(before.status, self._cipher().decrypt(key_hash[:12], before.sealed_body, None))
+
+    def same_id(self) -> UUID:
+        """An id for what the request makes: the same for the same key of the same caller, another one without a key."""
+        return uuid4() if self._key is None else UUID(bytes=self._key_hash()[:16], version=4)
 
     def _key_hash(self) -> bytes:
         return hashlib.sha256(f"{self._caller}\0{self._key}".encode()).digest()

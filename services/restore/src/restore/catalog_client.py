@@ -1,45 +1,26 @@
-"""The one call to another service: which snapshot may be restored, and the keys to read it; asked of catalog.
+"""What restore asks of catalog: which snapshot may be restored, to keep it, and the keys to read it.
 
-It is a call and not an event because the owner or their client waits for the answer, and because keys and key files
-must not lie in a queue. When catalog does not answer in time, the caller gets 503 and may ask again.
+They are calls and not events because the owner or their client waits for the answer, and because keys and key files
+must not lie in a queue.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import datetime
-from types import MappingProxyType
-from typing import TypeVar
 from uuid import UUID
 
 import httpx
-import structlog
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from restore import errors
-from restore.settings import Settings
-from shared.errors import ServiceError, ServiceUnavailable
+from restore.calls import Neighbour
 
-RETRY_AFTER_SECONDS = 5
-
-REFUSALS = MappingProxyType(
-    {
-        refusal.code: refusal
-        for refusal in (
-            errors.BackupNotFound,
-            errors.BackupDeleted,
-            errors.SnapshotNotFound,
-            errors.SnapshotNotRestorable,
-            errors.RepositoryMissing,
-            errors.TooManyRequests,
-        )
-    }
+REFUSALS = (
+    errors.BackupNotFound,
+    errors.BackupDeleted,
+    errors.SnapshotNotFound,
+    errors.SnapshotNotRestorable,
+    errors.RepositoryMissing,
+    errors.TooManyRequests,
 )
-"""What catalog may say that the caller should read, by its public code."""
-
-log = structlog.get_logger(__name__)
-
-Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class RestorableSnapshot(BaseModel):
@@ -74,12 +55,11 @@ class RestoreKeys(BaseModel):
     key_files: list[KeyFile]
 
 
-class CatalogClient:
-    """Catalog's internal listener, with one deadline over each whole call."""
+class CatalogClient(Neighbour):
+    """Catalog's internal listener."""
 
     def __init__(self, http: httpx.AsyncClient, deadline_seconds: float) -> None:
-        self._http = http
-        self._deadline_seconds = deadline_seconds
+        super().__init__(http, deadline_seconds, "The backup catalogue", REFUSALS)
 
     async def find_snapshot(
         self, owner_id: UUID, *, backup_id: UUID | None = None, snapshot_id: UUID | None = None
@@ -91,7 +71,17 @@ class CatalogClient:
             ServiceUnavailable: If catalog does not answer in time.
         """
         wanted = {"backup_id": backup_id} if snapshot_id is None else {"snapshot_id": snapshot_id}
-        return await self._ask("/internal/restores/snapshots", {"owner_id": owner_id, **wanted}, RestorableSnapshot)
+        return await self.ask("/internal/restores/snapshots", {"owner_id": owner_id, **wanted}, RestorableSnapshot)
+
+    async def pin_snapshot(self, owner_id: UUID, restore_id: UUID, snapshot_id: UUID) -> RestorableSnapshot:
+        """Keep the snapshot's backup from being removed until the restore's last event; asking again is harmless.
+
+        Raises:
+            ServiceError: What catalog refuses, with catalog's code.
+            ServiceUnavailable: If catalog does not answer in time.
+        """
+        wanted = {"owner_id": owner_id, "restore_id": restore_id, "snapshot_id": snapshot_id}
+        return await self.ask("/internal/restores/pins", wanted, RestorableSnapshot)
 
     async def issue_keys(self, owner_id: UUID, restore_id: UUID, snapshot_id: UUID) -> RestoreKeys:
         """Fresh keys that read the snapshot's repository and no other; they end with the restore's last event.
@@ -101,58 +91,4 @@ class CatalogClient:
             ServiceUnavailable: If catalog does not answer in time.
         """
         wanted = {"owner_id": owner_id, "restore_id": restore_id, "snapshot_id": snapshot_id}
-        return await self._ask("/internal/restores/keys", wanted, RestoreKeys)
-
-    async def _ask(self, path: str, body: Mapping[str, UUID | None], model: type[Answer]) -> Answer:
-        content = {name: str(value) for name, value in body.items()}
-        try:
-            async with asyncio.timeout(self._deadline_seconds):
-                answer = await self._http.post(path, json=content)
-        except (TimeoutError, httpx.HTTPError) as error:
-            log.warning("catalog does not answer", path=path, reason=f"{type(error).__name__}: {error}")
-            raise _unavailable() from error
-        if answer.is_success:
-            try:
-                return model.model_validate_json(answer.content)
-            except ValidationError as error:
-                # Without the input: it holds keys.
-                log.error(
-                    "catalog's answer is not what was agreed", path=path, reason=error.errors(include_input=False)
-                )
-                raise _unavailable() from None
-        raise _refusal(path, answer)
-
-
-def _refusal(path: str, answer: httpx.Response) -> ServiceError:
-    try:
-        problem = answer.json()
-        refusal = REFUSALS[problem["code"]]
-        return refusal(str(problem["detail"]), retry_after_seconds=_seconds(answer))
-    except (ValueError, KeyError, TypeError):
-        log.error("catalog refused in a way that was not agreed", path=path, status=answer.status_code)
-        return _unavailable()
-
-
-def _seconds(answer: httpx.Response) -> int | None:
-    said = answer.headers.get("retry-after", "")
-    return int(said) if said.isascii() and said.isdigit() else None
-
-
-def _unavailable() -> ServiceUnavailable:
-    return ServiceUnavailable(
-        "The backup catalogue does not answer just now. Nothing is lost; try again in a moment.",
-        retry_after_seconds=RETRY_AFTER_SECONDS,
-    )
-
-
-@asynccontextmanager
-async def open_client(settings: Settings) -> AsyncIterator[CatalogClient]:
-    credential = settings.catalog_credential.get_secret_value()
-    async with httpx.AsyncClient(
-        base_url=str(settings.catalog_url),
-        headers={"Authorization": f"Bearer {credential}"},
-        timeout=settings.catalog_deadline_seconds,
-        # A proxy that the machine's environment names is for the internet, not for a neighbour on loopback.
-        trust_env=False,
-    ) as http:
-        yield CatalogClient(http, settings.catalog_deadline_seconds)
+        return await self.ask("/internal/restores/keys", wanted, RestoreKeys)

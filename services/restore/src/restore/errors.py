@@ -99,3 +99,115 @@ class TooManyRequests(ServiceError):
 
     code = "too_many_requests"
     kind = Kind.RATE_LIMITED
+
+
+class OfferUnknown(ServiceError):
+    """Nothing of that name is offered there, says provisioning."""
+
+    code = "offer_unknown"
+    kind = Kind.INVALID
+
+
+class OfferUnavailable(ServiceError):
+    """It is offered, and cannot be had just now, says provisioning."""
+
+    code = "offer_unavailable"
+    kind = Kind.CONFLICT
+
+
+class InstanceNameInvalid(ServiceError):
+    """The instance's name is not an Olares name, says provisioning."""
+
+    code = "instance_name_invalid"
+    kind = Kind.INVALID
+
+
+class NameInUse(ServiceError):
+    """A live instance of the owner's has that name; ``instance_id`` says which is to be returned first."""
+
+    code = "name_in_use"
+    kind = Kind.CONFLICT
+
+
+class InstanceOver(ServiceError):
+    """The instance that was reserved was called off meanwhile, says provisioning."""
+
+    code = "instance_over"
+    kind = Kind.GONE
+
+
+class PlaceUnknown(ServiceError):
+    """There are no prices for that place or plan, says billing."""
+
+    code = "place_unknown"
+    kind = Kind.INVALID
+
+
+class PlanTooSmall(ServiceError):
+    """The snapshot does not fit the plan's disk; ``size_bytes`` and ``disk_bytes`` say by how much."""
+
+    code = "plan_too_small"
+    kind = Kind.CONFLICT
+
+
+class QuoteExpired(ServiceError):
+    """The quote's time is over, and prices may have changed; a new order gets a new one."""
+
+    code = "quote_expired"
+    kind = Kind.GONE
+
+
+class NotConfirmable(ServiceError):
+    """The restore is not one that waits to be confirmed."""
+
+    code = "restore_not_confirmable"
+    kind = Kind.CONFLICT
+
+
+class RestoreCopying(ServiceError):
+    """Files are being written, so the restore is not cancelled any more; its instance can be returned."""
+
+    code = "restore_copying"
+    kind = Kind.CONFLICT
+
+
+class PasswordNotExpected(ServiceError):
+    """The restore does not wait for a password just now."""
+
+    code = "password_not_expected"
+    kind = Kind.CONFLICT
+
+
+class AgentNotReady(ServiceError):
+    """The machine has no key yet that a password could be sealed for."""
+
+    code = "agent_not_ready"
+    kind = Kind.CONFLICT
+
+
+class RoundOver(ServiceError):
+    """The password was sealed for a key that the machine does not have any more; ``round`` names the newest."""
+
+    code = "round_over"
+    kind = Kind.CONFLICT
+
+
+class TooSoon(ServiceError):
+    """After a wrong password the next one is taken a little later."""
+
+    code = "too_soon"
+    kind = Kind.RATE_LIMITED
+
+
+class AgentUnknown(ServiceError):
+    """The request is not signed by the agent of this restore's instance, or not just now."""
+
+    code = "agent_unknown"
+    kind = Kind.UNAUTHENTICATED
+
+
+class NotStuck(ServiceError):
+    """The restore does not wait for an operator."""
+
+    code = "not_stuck"
+    kind = Kind.CONFLICT

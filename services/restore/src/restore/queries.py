@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import RowMapping, case, delete, or_, select, tuple_, update
+from sqlalchemy import RowMapping, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from restore.domain import lifecycle
+from restore.domain import lifecycle, order
 from restore.domain.lifecycle import State
-from restore.models import RedeemAttempts, Restore, Ticket, TimelineEntry
+from restore.models import CloudRestore, RedeemAttempts, Restore, Ticket, TimelineEntry
 
 RATE_WINDOW = timedelta(minutes=1)
 
@@ -19,6 +19,7 @@ SHOWN = (
     Restore.id.label("restore_id"),
     Restore.target,
     Restore.state,
+    Restore.code,
     Restore.reason,
     Restore.backup_id,
     Restore.backup_name,
@@ -37,6 +38,26 @@ SHOWN = (
     Restore.redeemed_at,
     Restore.ended_at,
     Restore.due_at.label("expires_at"),
+    CloudRestore.provider,
+    CloudRestore.region,
+    CloudRestore.plan,
+    CloudRestore.instance_name,
+    CloudRestore.instance_id,
+    CloudRestore.address,
+    CloudRestore.payment,
+    CloudRestore.compute,
+    CloudRestore.data,
+    CloudRestore.estimate_seconds,
+)
+# Beside that, what only the detail of a restore to the cloud has.
+DETAIL = (
+    CloudRestore.quote,
+    CloudRestore.round,
+    CloudRestore.round_key,
+    CloudRestore.asked_because,
+    CloudRestore.wrong_passwords,
+    CloudRestore.password_not_before,
+    CloudRestore.password_until,
 )
 ENTRY = (
     TimelineEntry.number,
@@ -44,6 +65,7 @@ ENTRY = (
     TimelineEntry.kind,
     TimelineEntry.source.label("previous_state"),
     TimelineEntry.state,
+    TimelineEntry.code,
     TimelineEntry.reason,
     TimelineEntry.bytes_restored,
     TimelineEntry.files_restored,
@@ -56,13 +78,16 @@ async def list_restores(
     session: AsyncSession,
     owner_id: UUID,
     *,
-    state: State | None,
+    state: str | None,
+    target: str | None,
     backup_id: UUID | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> Sequence[RowMapping]:
     """The owner's restores, newest first, and one row more than ``limit`` if there is one."""
-    found = select(*SHOWN).where(Restore.owner_id == owner_id)
+    found = select(*SHOWN).outerjoin(CloudRestore).where(Restore.owner_id == owner_id)
+    if target is not None:
+        found = found.where(Restore.target == target)
     if state is not None:
         found = found.where(Restore.state == state)
     if backup_id is not None:
@@ -75,7 +100,8 @@ async def list_restores(
 
 async def show(session: AsyncSession, owner_id: UUID, restore_id: UUID) -> RowMapping | None:
     """The owner's restore as it is shown, or None; another owner's restore is None too."""
-    found = select(*SHOWN).where(Restore.id == restore_id, Restore.owner_id == owner_id)
+    found = select(*SHOWN, *DETAIL).outerjoin(CloudRestore)
+    found = found.where(Restore.id == restore_id, Restore.owner_id == owner_id)
     return (await session.execute(found)).mappings().one_or_none()
 
 
@@ -90,8 +116,13 @@ async def timeline(session: AsyncSession, restore_id: UUID, *, after: int, limit
     return (await session.execute(found)).mappings().all()
 
 
-async def state_of(session: AsyncSession, restore_id: UUID) -> State:
-    return State((await session.scalars(select(Restore.state).where(Restore.id == restore_id))).one())
+async def target_of(session: AsyncSession, owner_id: UUID, restore_id: UUID) -> str | None:
+    """Where the owner's restore goes to; None when there is none."""
+    return await session.scalar(select(Restore.target).where(Restore.id == restore_id, Restore.owner_id == owner_id))
+
+
+async def state_of(session: AsyncSession, restore_id: UUID) -> str:
+    return (await session.scalars(select(Restore.state).where(Restore.id == restore_id))).one()
 
 
 async def lock(session: AsyncSession, restore_id: UUID, owner_id: UUID | None = None) -> Restore | None:
@@ -148,11 +179,11 @@ async def forget_last_progress(session: AsyncSession, restore_id: UUID, number: 
 
 
 async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequence[Restore]:
-    """Restores whose time is over, most overdue first; those that another replica deals with are left to it."""
+    """Restores to local whose time is over, most overdue first; those another replica deals with are left to it."""
     return (
         await session.scalars(
             select(Restore)
-            .where(Restore.due_at <= now)
+            .where(Restore.due_at <= now, Restore.target == "local")
             .order_by(Restore.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -163,13 +194,14 @@ async def claim_due(session: AsyncSession, now: datetime, limit: int) -> Sequenc
 async def open_restores_of_backup(
     session: AsyncSession, owner_id: UUID, backup_id: UUID, failed_since: datetime
 ) -> Sequence[Restore]:
-    """The backup's restores that go on, or failed not long ago and may still go on; locked."""
+    """The backup's restores to local that go on, or failed not long ago and may still go on; locked."""
     return (
         await session.scalars(
             select(Restore)
             .where(
                 Restore.owner_id == owner_id,
                 Restore.backup_id == backup_id,
+                Restore.target == "local",
                 Restore.state.not_in(lifecycle.TERMINAL),
                 or_(Restore.state != State.FAILED, Restore.ended_at > failed_since),
             )
@@ -177,6 +209,86 @@ async def open_restores_of_backup(
             .with_for_update()
         )
     ).all()
+
+
+async def lock_cloud(
+    session: AsyncSession, restore_id: UUID, owner_id: UUID | None = None
+) -> tuple[Restore, CloudRestore] | None:
+    """A restore to the cloud, for this transaction alone; None also when it is not the given owner's, or to local."""
+    restore = await lock(session, restore_id, owner_id)
+    if restore is None or restore.target != "cloud":
+        return None
+    return restore, await session.get_one(CloudRestore, restore_id, populate_existing=True)
+
+
+async def find_cloud(session: AsyncSession, restore_id: UUID) -> tuple[Restore, CloudRestore] | None:
+    """A restore to the cloud as it is now, for reading."""
+    found = select(Restore, CloudRestore).join(CloudRestore).where(Restore.id == restore_id)
+    row = (await session.execute(found)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def move_cloud(
+    session: AsyncSession, restore_id: UUID, source: order.State, target: order.State, now: datetime
+) -> bool:
+    """Compare-and-set the state, and advance ``last_number``; False means that another moved it first."""
+    moved = await session.scalar(
+        update(Restore)
+        .where(Restore.id == restore_id, Restore.state == source)
+        .values(
+            state=target,
+            updated_at=now,
+            due_at=order.due_at(target, now),
+            ended_at=now if target in order.TERMINAL else None,
+            last_number=Restore.last_number + 1,
+        )
+        .returning(Restore),
+        execution_options={"populate_existing": True},
+    )
+    return moved is not None
+
+
+async def claim_due_cloud(session: AsyncSession, now: datetime, limit: int) -> Sequence[UUID]:
+    """Restores to the cloud whose time is over, most overdue first, locked."""
+    due = select(Restore.id).where(Restore.due_at <= now, Restore.target == "cloud").order_by(Restore.due_at)
+    return (await session.scalars(due.limit(limit).with_for_update(skip_locked=True))).all()
+
+
+async def claim_unquoted(session: AsyncSession, now: datetime, idle: timedelta, limit: int) -> Sequence[UUID]:
+    """Restores that nobody has been getting a quote for lately; they are the claimer's for as long."""
+    idle_ones = (
+        select(Restore.id)
+        .where(Restore.state == order.State.QUOTING, Restore.updated_at <= now - idle)
+        .order_by(Restore.updated_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = update(Restore).where(Restore.id.in_(idle_ones)).values(updated_at=now).returning(Restore.id)
+    return (await session.scalars(claimed)).all()
+
+
+async def open_cloud_restores_of_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID) -> Sequence[UUID]:
+    """The backup's restores to the cloud that are not over."""
+    found = select(Restore.id).where(
+        Restore.owner_id == owner_id,
+        Restore.backup_id == backup_id,
+        Restore.target == "cloud",
+        Restore.state.not_in(order.TERMINAL),
+    )
+    return (await session.scalars(found.order_by(Restore.id))).all()
+
+
+async def parked(session: AsyncSession) -> Sequence[tuple[Restore, CloudRestore]]:
+    """Restores that wait for an operator, the longest first."""
+    found = select(Restore, CloudRestore).join(CloudRestore)
+    found = found.where(Restore.state == order.State.NEEDS_OPERATOR).order_by(Restore.updated_at).limit(500)
+    return [(row[0], row[1]) for row in await session.execute(found)]
+
+
+async def count_open(session: AsyncSession) -> dict[str, int]:
+    """How many restores to the cloud are in each state that is no end."""
+    counted = select(Restore.state, func.count()).where(Restore.target == "cloud", Restore.state.not_in(order.TERMINAL))
+    return {row[0]: row[1] for row in await session.execute(counted.group_by(Restore.state))}
 
 
 async def count_attempt(session: AsyncSession, address: str, now: datetime) -> tuple[int, datetime]:

@@ -29,6 +29,11 @@ class Settings(ServiceSettings):
     call_deadline_seconds: PositiveFloat = 10.0
     """For a whole call to billing or provisioning."""
 
+    expected_start_seconds: PositiveFloat = 300.0
+    """Until a machine is installed, for the estimate shown with a quote."""
+    expected_bytes_per_second: PositiveFloat = 25e6
+    """How fast files are restored and checked, for the same."""
+
     agent_poll_seconds: PositiveFloat = 2.0
     """How often an agent that waits for a password asks for it."""
 

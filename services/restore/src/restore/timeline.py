@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sse_starlette import ServerSentEvent
 
 from restore import queries
-from restore.domain import lifecycle
+from restore.domain import lifecycle, order
 from restore.errors import TooManyStreams
 from shared.db import Database
 
@@ -23,6 +23,8 @@ SEND_SECONDS = 30.0
 STREAM_SECONDS = 600.0
 """As long as an access token lives: whoever follows longer comes back with a fresh one and `Last-Event-ID`."""
 BATCH = 100
+OVER = frozenset({*lifecycle.OVER, *order.TERMINAL})
+"""Of either target: nothing more comes by itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +83,7 @@ async def follow(
                 yield ServerSentEvent(to_json(dict(entry)).decode(), event=entry["kind"], id=str(after))
             if len(entries) > BATCH:
                 continue
-            if state in lifecycle.OVER:
+            if state in OVER:
                 yield ServerSentEvent(to_json({"state": state}).decode(), event="end")
                 return
             with suppress(TimeoutError):

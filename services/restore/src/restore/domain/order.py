@@ -157,6 +157,19 @@ CANCELLED_BY = MappingProxyType(
         State.VERIFYING_PASSWORD: Trigger.GIVE_UP,
     }
 )
+CONFIRMED = frozenset(
+    {
+        State.AUTHORISING,
+        State.PROVISIONING,
+        State.INSTALLING,
+        State.AWAITING_PASSWORD,
+        State.VERIFYING_PASSWORD,
+        State.RESTORING,
+        State.VALIDATING,
+        State.CAPTURING,
+        State.COMPLETED,
+    }
+)
 BEFORE_DATA = frozenset(CANCELLED_BY) - {State.QUOTING}
 WORKING = frozenset(
     {

@@ -1,8 +1,8 @@
-"""What can be asked of restore; its events go out from here."""
+"""Restores to a machine of the owner's: tickets, who redeems them, what their clients report."""
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID, uuid4
 
@@ -13,16 +13,13 @@ from restore.catalog_client import CatalogClient, RestorableSnapshot, RestoreKey
 from restore.domain import lifecycle, ticket
 from restore.domain.lifecycle import IllegalTransition, State, Trigger
 from restore.domain.ticket import Redemption
-from restore.models import Restore, Ticket, TimelineEntry
+from restore.models import Restore, Ticket
+from restore.operations.history import add_entry, announce_end, write_move
+from restore.operations.progress import PROGRESS_EVERY, Progress, note
 from shared.db import Database
-from shared.events.base import Event
-from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
-from shared.outbox import publish
 
 TICKET_PREFIX = "srt_"
 TICKET_BYTES = 32
-PROGRESS_EVERY = timedelta(seconds=2)
-"""Progress that comes faster than this is not recorded."""
 DUE_BATCH = 100
 
 REPORTS = MappingProxyType(
@@ -53,16 +50,6 @@ class Redeemed:
     keys: RestoreKeys
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a client has come; None where it does not say."""
-
-    bytes_restored: int | None = None
-    files_restored: int | None = None
-    total_bytes: int | None = None
-    warnings: int | None = None
-
-
 async def issue_ticket(session: AsyncSession, owner_id: UUID, snapshot: RestorableSnapshot, now: datetime) -> Issued:
     """Make a restore of the snapshot and the ticket that its client will redeem."""
     secret = TICKET_PREFIX + secrets.token_urlsafe(TICKET_BYTES)
@@ -89,7 +76,7 @@ async def issue_ticket(session: AsyncSession, owner_id: UUID, snapshot: Restorab
     session.add(restore)
     await session.flush()
     session.add(Ticket(restore_id=restore.id, ticket_hash=ticket.digest(secret), expires_at=expires_at))
-    _write_history(session, restore, now)
+    write_move(session, restore, now, None, None)
     return Issued(restore.id, secret, expires_at)
 
 
@@ -131,9 +118,9 @@ async def redeem_ticket(
         state = State(current.state)
         if state in lifecycle.OVER:
             # It ended while catalog was making the keys: say so once more, so that these end as well.
-            publish(session, _ending(current, now))
+            announce_end(session, current, now)
         else:
-            _add_entry(session, current, "keys_issued", now)
+            add_entry(session, current, "keys_issued", now)
     if state in lifecycle.OVER:
         raise _ended(current)
     return Redeemed(current, keys)
@@ -193,14 +180,14 @@ async def record_report(
     if (current, trigger) in lifecycle.TRANSITIONS:
         restore.heard_at = now
         restore.reason = reason if state is State.FAILED else None
-        _note(restore, progress)
+        note(restore, progress)
         await _move(session, restore, trigger, now)
     elif current is state and current not in lifecycle.OVER and now - restore.updated_at >= PROGRESS_EVERY:
         restore.heard_at = restore.updated_at = now
         restore.due_at = lifecycle.due_at(current, now)
-        _note(restore, progress)
+        note(restore, progress)
         await queries.forget_last_progress(session, restore.id, restore.last_number)
-        _add_entry(session, restore, "progress", now)
+        add_entry(session, restore, "progress", now)
 
 
 async def cancel_restore(session: AsyncSession, owner_id: UUID, restore_id: UUID, now: datetime) -> None:
@@ -253,71 +240,10 @@ async def _move(session: AsyncSession, restore: Restore, trigger: Trigger, now: 
     moved = await queries.move(session, restore.id, source, target, now)
     if moved is None:
         raise RuntimeError(f"restore {restore.id} was moved in spite of its lock")
-    _write_history(session, moved, now, source, trigger)
+    write_move(session, moved, now, source, trigger)
     if target in lifecycle.OVER:
-        publish(session, _ending(moved, now))
+        announce_end(session, moved, now)
     return moved
-
-
-def _write_history(
-    session: AsyncSession, restore: Restore, now: datetime, source: State | None = None, trigger: Trigger | None = None
-) -> None:
-    session.add(_entry(restore, "moved", now, source, trigger))
-
-
-def _add_entry(session: AsyncSession, restore: Restore, kind: str, now: datetime) -> None:
-    restore.last_number += 1
-    session.add(_entry(restore, kind, now))
-
-
-def _entry(
-    restore: Restore, kind: str, now: datetime, source: State | None = None, trigger: Trigger | None = None
-) -> TimelineEntry:
-    return TimelineEntry(
-        restore_id=restore.id,
-        number=restore.last_number,
-        recorded_at=now,
-        kind=kind,
-        source=source,
-        trigger=trigger,
-        state=restore.state,
-        reason=restore.reason,
-        bytes_restored=restore.bytes_restored,
-        files_restored=restore.files_restored,
-        total_bytes=restore.total_bytes,
-        warnings=restore.warnings,
-    )
-
-
-def _note(restore: Restore, progress: Progress) -> None:
-    restore.bytes_restored = _known(progress.bytes_restored, restore.bytes_restored)
-    restore.files_restored = _known(progress.files_restored, restore.files_restored)
-    restore.total_bytes = _known(progress.total_bytes, restore.total_bytes)
-    restore.warnings = restore.warnings if progress.warnings is None else progress.warnings
-
-
-def _known(said: int | None, before: int | None) -> int | None:
-    return before if said is None else said
-
-
-def _ending(restore: Restore, now: datetime) -> Event:
-    """The event of a restore that is over; catalog ends the restore's keys when it reads it."""
-    which = {
-        "owner_id": restore.owner_id,
-        "restore_id": restore.id,
-        "backup_id": restore.backup_id,
-        "snapshot_id": restore.snapshot_id,
-        "target": restore.target,
-    }
-    match State(restore.state):
-        case State.COMPLETED:
-            said = {"bytes_restored": restore.bytes_restored, "warnings": restore.warnings, "completed_at": now}
-            return RestoreCompleted.model_validate(which | said)
-        case State.FAILED:
-            reason = restore.reason or "the client gave no reason"
-            return RestoreFailed.model_validate(which | {"reason": reason, "failed_at": now})
-        case _:
-            return RestoreCancelled.model_validate(which | {"cancelled_at": now})
 
 
 def _ended(restore: Restore) -> errors.TicketSpent | errors.RestoreEnded:

@@ -1,34 +1,14 @@
-"""Request and response bodies."""
+"""Tickets, and what the clients that redeem them send."""
 
-import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from restore.catalog_client import KeyFile
 from restore.domain.lifecycle import State
-
-MAX_COUNT = 2**63 - 1
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-RESTORE_ID = "0f6c2f0e-7f6c-4d8e-9a55-3d1b8a6f5f10"
-BACKUP_ID = "9b2d6c1a-52f3-4a4b-8f0d-2f1c7f3a9e21"
-SNAPSHOT_ID = "c1f7f0b4-6f0e-4a63-8a53-0c8a4b9d7e55"
-RESTIC_ID = "4bb0a5d3a0f1c2f0e1d6b7a8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192"
-
-Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-
-
-def _printable(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()
-
-
-class Request(BaseModel):
-    """What a client sends; a field we do not know is refused, because it would silently do nothing."""
-
-    model_config = ConfigDict(extra="forbid")
+from restore.schemas.common import BACKUP_ID, RESTIC_ID, RESTORE_ID, SNAPSHOT_ID, Count, Reason, Request
 
 
 class TicketRequest(Request):
@@ -81,9 +61,7 @@ class ReportRequest(Request):
     files_restored: Count | None = None
     total_bytes: Count | None = Field(None, description="What `bytes_restored` will be at the end.")
     warnings: Count | None = Field(None, description="Files that could not be restored, or not entirely.")
-    reason: Annotated[str, Field(max_length=500), AfterValidator(_printable)] | None = Field(
-        None, description="Why it failed, for a person to read."
-    )
+    reason: Reason | None = Field(None, description="Why it failed, for a person to read.")
 
 
 class SnapshotRead(BaseModel):
@@ -148,44 +126,3 @@ class TicketRedeemed(BaseModel):
     expires_at: datetime = Field(description="Of the keys; redeem again for fresh ones.")
     ca_certificate: str | None = Field(description="PEM of the store's private CA; null if a public one signed.")
     key_files: list[KeyFile]
-
-
-class RestoreRead(BaseModel):
-    """A restore and how far it has come."""
-
-    restore_id: UUID = Field(examples=[RESTORE_ID])
-    target: Literal["local"]
-    state: State
-    reason: str | None = Field(description="Why it failed or ended.", examples=["the disk is full"])
-    backup_id: UUID = Field(examples=[BACKUP_ID])
-    backup_name: str = Field(examples=["photos"])
-    terminus_name: str | None = Field(examples=["home"])
-    path: str | None = Field(examples=["/home/alice/photos"])
-    snapshot_id: UUID = Field(examples=[SNAPSHOT_ID])
-    restic_id: str = Field(examples=[RESTIC_ID])
-    snapshot_taken_at: datetime
-    size_processed_bytes: int | None
-    bytes_restored: int | None = Field(description="As its client reported last.")
-    files_restored: int | None
-    total_bytes: int | None
-    warnings: int = Field(description="Files that could not be restored, or not entirely.")
-    created_at: datetime
-    updated_at: datetime
-    redeemed_at: datetime | None = Field(description="When its ticket was first redeemed.")
-    ended_at: datetime | None
-    expires_at: datetime | None = Field(description="When it expires if nothing is heard until then; null once over.")
-
-
-class TimelineEntryRead(BaseModel):
-    """One thing that happened to a restore, and how far it had come then."""
-
-    number: int = Field(description="Rises within a restore, with gaps: newer progress replaces older.")
-    recorded_at: datetime
-    kind: Literal["moved", "progress", "keys_issued"]
-    previous_state: State | None
-    state: State
-    reason: str | None
-    bytes_restored: int | None
-    files_restored: int | None
-    total_bytes: int | None
-    warnings: int

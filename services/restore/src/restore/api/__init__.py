@@ -1,0 +1,1 @@
+"""HTTP comes in here."""

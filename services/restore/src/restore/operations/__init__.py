@@ -1,0 +1,1 @@
+"""What can be asked of restore; its events go out from here."""

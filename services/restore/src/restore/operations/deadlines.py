@@ -1,0 +1,74 @@
+"""What follows when the time of a restore to the cloud is over, and what an operator decides about a parked one."""
+
+from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from restore import errors, queries
+from restore.domain import order
+from restore.domain.order import ASKED_AGAIN, State
+from restore.domain.saga import Fact
+from restore.models import Restore
+from restore.operations import passwords, saga
+from restore.operations.saga import Cloud, Said
+
+AT_ONCE = 50
+
+SAID = MappingProxyType(
+    {
+        State.QUOTING: Said("quote_unavailable", "No quote could be had in time. Order again; nothing was charged."),
+        State.QUOTED: Said("quote_expired", "The quote was not confirmed in time. Order again; nothing was charged."),
+        State.AUTHORISING: Said("payment_unknown", "The payment provider gave no answer in time. Nothing is charged."),
+        State.PROVISIONING: Said("machine_late", "The machine did not come up in time."),
+        State.INSTALLING: Said("agent_silent", "The machine did not report after its installation."),
+        State.AWAITING_PASSWORD: Said("password_not_entered", "The password was not entered in time."),
+        State.RESTORING: Said("agent_silent", "The machine was not heard of for a day while it restored."),
+        State.VALIDATING: Said("agent_silent", "The machine was not heard of for a day while it checked its files."),
+    }
+)
+
+
+async def end_waits(session: AsyncSession, now: datetime) -> int:
+    """Go on with the restores to the cloud whose time is over; how many."""
+    due = await queries.claim_due_cloud(session, now, AT_ONCE)
+    for restore_id in due:
+        cloud = await saga.lock(session, restore_id)
+        assert cloud is not None
+        await _end_wait(session, cloud, now)
+    return len(due)
+
+
+async def redrive(session: AsyncSession, restore_id: UUID, now: datetime) -> Restore:
+    """Let a parked restore ask again for what it waits for.
+
+    Raises:
+        RestoreNotFound: If there is no such restore to the cloud.
+        NotStuck: If it does not wait for an operator.
+    """
+    cloud = await saga.lock(session, restore_id)
+    if cloud is None:
+        raise errors.RestoreNotFound("There is no such restore to the cloud. `make stuck` lists those that wait.")
+    if cloud.saga.state is not State.NEEDS_OPERATOR:
+        raise errors.NotStuck("This restore does not wait for an operator. `make stuck` lists those that do.")
+    await saga.heed(session, cloud, Fact.REDRIVEN, now)
+    return cloud.restore
+
+
+async def _end_wait(session: AsyncSession, cloud: Cloud, now: datetime) -> None:
+    state = cloud.saga.state
+    if state is State.VERIFYING_PASSWORD:
+        await passwords.lose_verdict(session, cloud, now)
+    elif cloud.rest.asked >= ASKED_AGAIN.get(state, cloud.rest.asked + 1):
+        await saga.heed(session, cloud, Fact.ASKED_OFTEN, now)
+    else:
+        step = await saga.heed(session, cloud, Fact.TIME_OVER, now, SAID.get(state))
+        if not step.moves and not step.effects:
+            _wait_on(cloud, now)
+
+
+def _wait_on(cloud: Cloud, now: datetime) -> None:
+    """Nothing can be asked for again, and the answer is still to come: an operator is called in the end."""
+    cloud.rest.asked += 1
+    cloud.restore.due_at = order.due_at(cloud.saga.state, now)
