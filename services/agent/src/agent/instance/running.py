@@ -139,7 +139,8 @@ class Agent:
     async def _serve_page(self) -> None:
         address = self._config.listen_address()
         if address is not None:
-            await Page(self._config.instance_name, self._state, self._traffic, self._journal).serve(address)
+            page = Page(self._config, self._state, self._traffic, self._journal, self._server.redeem)
+            await page.serve(address)
 
     def _gather_seconds(self) -> float:
         return min(GATHER_SECONDS, self._state.now.heartbeat_seconds)

@@ -112,6 +112,10 @@ class Server:
     async def log(self, lines: Sequence[JsonObject]) -> Logged:
         return await self._post("/log", {"lines": list(lines)}, Logged)
 
+    async def redeem(self, link: str) -> None:
+        """Use up a link to this instance's page; refused with 410 it lets nobody in."""
+        await self._post("/links/redeem", {"link": link}, Answer)
+
     async def _post(self, path: str, body: JsonObject, answer_type: type[AnswerT], *, signed: bool = True) -> AnswerT:
         return await self._call("POST", path, body, answer_type, signed=signed)
 
