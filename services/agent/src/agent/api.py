@@ -126,10 +126,20 @@ class Client:
                 return
 
     def post(
-        self, path: str, body: JsonObject | None = None, *, authorised: bool = True, attempts: int = ATTEMPTS
+        self,
+        path: str,
+        body: JsonObject | None = None,
+        *,
+        authorised: bool = True,
+        attempts: int = ATTEMPTS,
+        idempotency_key: str | None = None,
     ) -> JsonObject:
         """Create or do something; every attempt carries the same Idempotency-Key, so repeating is safe."""
-        return _read(self._call("POST", path, body=body or {}, authorised=authorised, attempts=attempts))
+        return _read(
+            self._call(
+                "POST", path, body=body or {}, authorised=authorised, attempts=attempts, idempotency_key=idempotency_key
+            )
+        )
 
     def put(self, path: str, body: JsonObject | None = None) -> JsonObject:
         return _read(self._call("PUT", path, body=body or {}, attempts=ATTEMPTS))
@@ -182,9 +192,10 @@ class Client:
         authorised: bool = True,
         attempts: int,
         timeout_seconds: float | None = None,
+        idempotency_key: str | None = None,
     ) -> httpx.Response:
         timeout = self._http.timeout if timeout_seconds is None else httpx.Timeout(timeout_seconds)
-        headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4())} if method == "POST" else {}
         query = {name: _parameter(value) for name, value in (params or {}).items() if value is not None}
         token = None
         if authorised:
@@ -286,7 +297,14 @@ def _problem(response: httpx.Response) -> ServerRefused:
         hint = "Sign in again with `space login`."
     if response.status_code == 429 and hint is None:
         hint = f"Try again in {response.headers.get('Retry-After', 'a few')} seconds."
-    return ServerRefused(code, detail, status=response.status_code, hint=hint, extra=problem)
+    return ServerRefused(
+        code,
+        detail,
+        status=response.status_code,
+        hint=hint,
+        extra=problem,
+        retry_after_seconds=_retry_after(response),
+    )
 
 
 def _detail(problem: JsonObject) -> str | None:

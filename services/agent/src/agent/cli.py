@@ -22,6 +22,7 @@ from agent.commands import (
     prices,
     quota,
     restore,
+    restores,
     terminus,
     tokens,
     usage,
@@ -59,7 +60,7 @@ app.command("snapshots")(backups.snapshots)
 app.command("delete")(backups.delete)
 app.command("undelete")(backups.undelete)
 app.add_typer(restore.app, name="restore")
-app.command("restores")(restore.restores)
+app.command("restores")(restores.restores)
 app.command("quota")(quota.quota)
 app.command("usage")(usage.usage)
 app.command("prices")(prices.prices)
@@ -112,7 +113,8 @@ def main() -> None:
     except _Terminated:
         sys.exit(ExitCode.TERMINATED)
     except Interrupted as ending:
-        out.say(ending.words)
+        for line in ending.words.splitlines():
+            out.say(line)
         raise
     except SystemExit as ending:
         if ending.code == ExitCode.INTERRUPTED:

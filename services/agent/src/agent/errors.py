@@ -20,9 +20,10 @@ class ExitCode(IntEnum):
 
 
 class SpaceError(Exception):
-    """Anything that ends a command; `hint` says what to do about it."""
+    """Anything that ends a command; `hint` says what to do about it, `restore_id` which restore it is about."""
 
     exit_code = ExitCode.ERROR
+    restore_id: str | None = None
 
     def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -83,14 +84,39 @@ class PaymentRefused(SpaceError):
     exit_code = ExitCode.REFUSED
 
 
+class CloudRestoreEnded(SpaceError):
+    """A restore to the cloud stopped before it was complete."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        restore_id: str,
+        hint: str | None = None,
+        exit_code: ExitCode = ExitCode.ERROR,
+    ) -> None:
+        super().__init__(code, message, hint=hint)
+        self.restore_id = restore_id
+        self.exit_code = exit_code
+
+
 class ServerRefused(SpaceError):
     """A problem+json answer of the service."""
 
     def __init__(
-        self, code: str, message: str, *, status: int, hint: str | None = None, extra: dict[str, object] | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int,
+        hint: str | None = None,
+        extra: dict[str, object] | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(code, message, hint=hint)
         self.status = status
+        self.retry_after_seconds = retry_after_seconds
         self.extra = extra or {}
         self.exit_code = _exit_code(status)
 

@@ -110,6 +110,8 @@ class Output:
                 document["status"] = error.status
             if isinstance(error, LimitReached):
                 document.update(error.figures)
+            if error.restore_id is not None:
+                document["restore_id"] = error.restore_id
             self.result({"error": document})
             return
         self._err.print(Text(readable(f"Error: {error.message}"), style="red"))
@@ -136,6 +138,15 @@ class Output:
                 yield lambda state: shown.update(Text(readable(f"{label}: {state}, {time.monotonic() - began:.0f} s")))
         else:
             yield self._changes(label)
+
+    @contextmanager
+    def moving(self, label: str) -> Iterator[None]:
+        """Something that moves on a terminal, for waits whose length nobody knows; nothing elsewhere."""
+        if self._err.is_terminal and not self.as_json:
+            with self._err.status(Text(readable(label))):
+                yield
+        else:
+            yield
 
     def _changes(self, label: str) -> Callable[[str], None]:
         last = ""
