@@ -24,8 +24,10 @@ async def register_terminus(session: AsyncSession, event: InstanceRunning) -> No
 
 
 async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreCancelled) -> None:
-    """The keys of a restore end with it."""
-    await queries.storage_keys.revoke_keys(session, datetime.now(UTC), restore_id=event.restore_id)
+    """The keys of a restore end with it, and what keeps its backup's objects."""
+    now = datetime.now(UTC)
+    await queries.storage_keys.revoke_keys(session, now, restore_id=event.restore_id)
+    await _end_pin(session, event, now)
 
 
 async def end_failed_restore_keys(session: AsyncSession, event: RestoreFailed) -> None:
@@ -33,6 +35,7 @@ async def end_failed_restore_keys(session: AsyncSession, event: RestoreFailed) -
     await queries.storage_keys.revoke_keys(
         session, datetime.now(UTC), restore_id=event.restore_id, issued_until=event.failed_at
     )
+    await _end_pin(session, event, datetime.now(UTC))
 
 
 async def restrict(session: AsyncSession, event: QuotaExceeded) -> None:
@@ -43,6 +46,14 @@ async def restrict(session: AsyncSession, event: QuotaExceeded) -> None:
 
 async def lift_restriction(session: AsyncSession, event: QuotaCleared) -> None:
     await restrictions.heed_billing(session, event.owner_id, event.number, None, datetime.now(UTC))
+
+
+async def _end_pin(
+    session: AsyncSession, event: RestoreCompleted | RestoreFailed | RestoreCancelled, now: datetime
+) -> None:
+    # A restore to local pins nothing, and one that failed may be begun again.
+    if event.target == "cloud":
+        await queries.pins.end(session, event.restore_id, event.owner_id, event.backup_id, event.snapshot_id, now)
 
 
 SUBSCRIPTIONS = (

@@ -66,6 +66,13 @@ class SnapshotNotRestorable(ServiceError):
     kind = Kind.CONFLICT
 
 
+class RestoreEnded(ServiceError):
+    """The restore has ended; nothing is kept in the store for it any more."""
+
+    code = "restore_ended"
+    kind = Kind.GONE
+
+
 class StorageKeyNotFound(ServiceError):
     """No such storage key of this owner."""
 

@@ -240,6 +240,24 @@ class RepositoryClaim(Base):
     claimed_until: Mapped[datetime]
 
 
+class RestorePin(Base):
+    """A restore to the cloud, until whose end its backup's objects stay.
+
+    Its end may be heard before the pin is asked for: the row then says that it is too late.
+    """
+
+    __tablename__ = "restore_pins"
+
+    restore_id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID]
+    backup_id: Mapped[UUID] = mapped_column(ForeignKey(Backup.id))
+    snapshot_id: Mapped[UUID]
+    pinned_at: Mapped[datetime | None] = mapped_column(comment="null when its end came first")
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_restore_pins_live", "backup_id", postgresql_where=text("ended_at IS NULL")),)
+
+
 class KeyFileRead(Base):
     """Who was given a backup's key files, and when: what the limit counts and an auditor reads."""
 

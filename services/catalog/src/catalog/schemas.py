@@ -189,6 +189,16 @@ class Restorable(BaseModel):
     repository: str
 
 
+class PinQuestion(RestorableQuestion):
+    """The same for a restore to the cloud, which keeps the backup's objects until it ends."""
+
+    restore_id: UUID
+
+
+class Pinned(Restorable):
+    storage_bytes: int | None = Field(description="Of the whole backup, as last measured; null before that.")
+
+
 class RestoreKeyQuestion(Body):
     owner_id: UUID
     restore_id: UUID

@@ -7,7 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from catalog.operations import restores, restrictions
-from catalog.schemas import Restorable, RestorableQuestion, RestoreKey, RestoreKeyQuestion, RestrictionWrite
+from catalog.schemas import (
+    Pinned,
+    PinQuestion,
+    Restorable,
+    RestorableQuestion,
+    RestoreKey,
+    RestoreKeyQuestion,
+    RestrictionWrite,
+)
 from shared.auth import require_internal
 from shared.db import ReadTx, Transactions, Tx
 from shared.http import RuntimeOf
@@ -21,6 +29,13 @@ async def find_restorable(question: RestorableQuestion, tx: ReadTx) -> dict[str,
     row = await restores.find_restorable(
         tx, question.owner_id, backup_id=question.backup_id, snapshot_id=question.snapshot_id
     )
+    return dict(row._mapping)
+
+
+@router.post("/restores/pins", response_model=Pinned, dependencies=[Depends(require_internal("restore"))])
+async def pin_restorable(question: PinQuestion, tx: Tx) -> dict[str, Any]:
+    """The same, kept in the store until the restore's last event; asked again with its id, it is the same snapshot."""
+    row = await restores.pin_restorable(tx, **question.model_dump(), now=datetime.now(UTC))
     return dict(row._mapping)
 
 

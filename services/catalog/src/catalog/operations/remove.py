@@ -1,6 +1,7 @@
 """Removing a backup's objects once its grace is over."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,22 +19,24 @@ from shared.outbox import publish
 LEASE = timedelta(minutes=30)
 TRY_AGAIN = timedelta(seconds=15)
 """After the store did not answer."""
+LOOK_AGAIN = timedelta(minutes=1)
+"""While a restore to the cloud keeps the objects."""
 
 
 async def begin_due_removal(database: Database, settings: Settings, now: datetime) -> int:
     """Take one backup past its grace: revoke its keys and let the gate forget them; 0 when none is due.
 
-    A backup that is being restored waits until that restore's keys have ended, and one with keys that cannot be
-    revoked until those have.
+    A backup waits as long as a restore to the cloud pins it; one that is being restored until that restore's keys have
+    ended, and one with keys that cannot be revoked until those have.
     """
     async with database.transaction() as session:
         claimed = await queries.backups.claim_deletion(session, now, State.DELETING, now + settings.removal_pause)
         if claimed is None:
             return 0
-        in_use_until = await queries.storage_keys.in_use_until(session, claimed.backup_id, now)
-        if in_use_until is not None:
+        wait_until = await _in_use_until(session, claimed.backup_id, now)
+        if wait_until is not None:
             backup = await session.get_one(Backup, claimed.backup_id)
-            backup.delete_due_at = min(in_use_until, now + LEASE)
+            backup.delete_due_at = wait_until
             return 1
         await queries.backups.move(session, claimed.backup_id, State.DELETING, Trigger.GRACE_OVER, now)
         await queries.storage_keys.revoke_keys(session, now, backup_id=claimed.backup_id)
@@ -63,6 +66,14 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
         if await queries.backups.move(session, claimed.backup_id, State.REMOVING, Trigger.EMPTIED, now):
             await _record_gone(session, await session.get_one(Backup, claimed.backup_id), now)
     return 1
+
+
+async def _in_use_until(session: AsyncSession, backup_id: UUID, now: datetime) -> datetime | None:
+    """Until when a removal has to wait at least; None when nobody needs the objects."""
+    if await queries.pins.is_pinned(session, backup_id):
+        return now + LOOK_AGAIN
+    in_use_until = await queries.storage_keys.in_use_until(session, backup_id, now)
+    return None if in_use_until is None else min(in_use_until, now + LEASE)
 
 
 async def _empty(adapters: Adapters, prefix: str, repository: str, *, may_be_new: bool) -> bool:

@@ -11,7 +11,7 @@ from catalog.adapters import Adapters
 from catalog.domain.gate import Access
 from catalog.domain.lifecycle import State
 from catalog.domain.snapshots import Status
-from catalog.errors import BackupDeleted, SnapshotNotFound, SnapshotNotRestorable
+from catalog.errors import BackupDeleted, RestoreEnded, SnapshotNotFound, SnapshotNotRestorable
 from catalog.operations.storage_keys import Wanted, issue_key, read_key_files
 from shared.db import Database
 
@@ -37,6 +37,36 @@ async def find_restorable(
             status_in_store=found.status,
         )
     return found
+
+
+async def pin_restorable(
+    session: AsyncSession,
+    owner_id: UUID,
+    restore_id: UUID,
+    *,
+    backup_id: UUID | None,
+    snapshot_id: UUID | None,
+    now: datetime,
+) -> queries.AnyRow:
+    """The snapshot of a restore to the cloud, whose backup is not removed before that restore has ended.
+
+    Asked again it is the same one, even if the backup has a later one by now.
+
+    Raises:
+        SnapshotNotFound, BackupDeleted, SnapshotNotRestorable: If it cannot be restored now.
+        RestoreEnded: If the restore's end was heard already.
+    """
+    pin = await queries.pins.find_pin(session, restore_id)
+    if pin is None:
+        found = await find_restorable(session, owner_id, backup_id=backup_id, snapshot_id=snapshot_id)
+        # Whoever begins the removal locks this row too: either they see the pin, or what follows sees the removal.
+        await queries.backups.find_backup(session, owner_id, found.backup_id, lock=True)
+        await queries.pins.pin(session, restore_id, owner_id, found.backup_id, found.snapshot_id, now)
+        pin = await queries.pins.find_pin(session, restore_id)
+        assert pin is not None
+    if pin.ended_at is not None:
+        raise RestoreEnded("This restore has ended: nothing is kept for it any more. Begin another one.")
+    return await find_restorable(session, owner_id, backup_id=None, snapshot_id=pin.snapshot_id)
 
 
 async def issue_restore_key(

@@ -3,6 +3,7 @@
 from catalog.queries import (
     backups,
     measurements,
+    pins,
     repositories,
     reservations,
     snapshots,
@@ -16,6 +17,7 @@ __all__ = [
     "AnyRow",
     "backups",
     "measurements",
+    "pins",
     "repositories",
     "reservations",
     "snapshots",

@@ -62,6 +62,7 @@ async def find_restorable(
             Snapshot.size_processed_bytes,
             case((Backup.kind == "path", Backup.source)).label("path"),
             Backup.repository,
+            case((Backup.measured_at.is_not(None), Backup.storage_bytes)).label("storage_bytes"),
         )
         .join(Backup, Backup.id == Snapshot.backup_id)
         .outerjoin(Terminus, Terminus.id == Backup.terminus_id)
