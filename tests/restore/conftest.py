@@ -14,8 +14,11 @@ from sqlalchemy import text
 
 from restore.app import service
 from restore.settings import Settings
+from tests.restore.cloud import Cloud
+from tests.support import order_double
 from tests.support.catalog_double import CREDENTIAL, CatalogDouble, Snapshot
 from tests.support.databases import PLACEHOLDER, Databases
+from tests.support.order_double import OrderDouble
 from tests.support.running import OPERATOR, Running, running
 from tests.support.tokens import ORIGIN, Owner, TokenIssuer
 
@@ -47,10 +50,29 @@ def catalog() -> Iterator[CatalogDouble]:
 
 
 @pytest.fixture
+def orders() -> Iterator[OrderDouble]:
+    """Billing and provisioning, as far as ordering goes."""
+    double = OrderDouble()
+    yield double
+    double.close()
+
+
+@pytest.fixture
 async def settings(
-    databases: Databases, issuer: TokenIssuer, catalog: CatalogDouble, request: pytest.FixtureRequest
+    databases: Databases,
+    issuer: TokenIssuer,
+    catalog: CatalogDouble,
+    orders: OrderDouble,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Settings]:
-    needed = {"catalog_url": catalog.url, "catalog_credential": CREDENTIAL}
+    needed = {
+        "catalog_url": catalog.url,
+        "catalog_credential": CREDENTIAL,
+        "billing_url": orders.url,
+        "billing_credential": order_double.CREDENTIAL,
+        "provisioning_url": orders.url,
+        "provisioning_credential": order_double.CREDENTIAL,
+    }
     url = await databases.clone(service, **needed)
     overrides: dict[str, Any] = getattr(request, "param", {})
     yield Settings(
@@ -170,3 +192,8 @@ def outbox(restore: Running) -> Callable[[], Awaitable[list[str]]]:
             return list(await session.scalars(text("SELECT event_name FROM outbox ORDER BY id")))
 
     return names
+
+
+@pytest.fixture
+def cloud(restore: Running, headers: dict[str, str], snapshot: Snapshot, orders: OrderDouble) -> Cloud:
+    return Cloud(restore, headers, snapshot, orders)

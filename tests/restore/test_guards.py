@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from restore import operations, queries
+from restore import queries
 from restore.domain.lifecycle import State
 from restore.domain.ticket import digest
 from restore.errors import RestoreEnded, RestoreNotFound, RestoreOver, TicketSpent
 from restore.models import Ticket
+from restore.operations import tickets as operations
 from shared.db import Database
 from tests.restore.conftest import OTHER_SECRET, SECRET, Client
 from tests.support.catalog_double import CatalogDouble

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from restore.schemas import RestoreRead, TimelineEntryRead
+from restore.schemas.restores import RestoreRead, TimelineEntryRead
 from shared.paging import Page
 from tests.restore.conftest import Client
 from tests.support.catalog_double import CatalogDouble

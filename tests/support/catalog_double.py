@@ -1,4 +1,4 @@
-"""A stand-in for catalog's internal listener: a real HTTP server that speaks the two endpoints restore calls."""
+"""A stand-in for catalog's internal listener: a real HTTP server that speaks the endpoints restore calls."""
 
 import base64
 import json
@@ -45,6 +45,7 @@ class CatalogDouble:
         self.snapshots: list[Snapshot] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.keys: list[dict[str, Any]] = []
+        self.pins: set[str] = set()
         self.refusal: tuple[int, bytes] | None = None
         self.headers: dict[str, str] = {}
         self.delay_seconds = 0.0
@@ -116,7 +117,9 @@ class CatalogDouble:
         ]
         if not found:
             return 404, json.dumps({"code": "snapshot_not_found", "detail": "You have no such snapshot."}).encode()
-        if path == "/internal/restores/snapshots":
+        if path == "/internal/restores/pins":
+            self.pins.add(body["restore_id"])
+        if path != "/internal/restores/keys":
             return 200, json.dumps(found[-1].answer()).encode()
         number = len(self.keys) + 1
         given = {

@@ -119,7 +119,7 @@ TERMINAL = frozenset(State) - {source for source, _ in TRANSITIONS}
 LIMITS = MappingProxyType(
     {
         State.QUOTING: timedelta(minutes=2),
-        # Or until its quote ends, which is sooner when prices change.
+        # Until its quote ends, which is sooner when prices change.
         State.QUOTED: timedelta(hours=24),
         State.AUTHORISING: timedelta(hours=24),
         # Provisioning itself asks for a machine for 15 minutes.

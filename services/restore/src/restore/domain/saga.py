@@ -303,7 +303,7 @@ def _gone(way: _Way, trigger: Trigger, *, may_replace: bool) -> None:
     is_being_replaced = way.state is State.PROVISIONING and way.saga.compute is Compute.UNWANTED
     if not way.compute(Word.GONE):
         return
-    if is_being_replaced or (may_replace and way.replace_machine()):
+    if (is_being_replaced and trigger is Trigger.FAIL) or (may_replace and way.replace_machine()):
         # The one before is gone for certain, and its name is free.
         way.want_machine()
     elif way.state in WORKING or (way.state is State.AUTHORISING and trigger is Trigger.CANCEL):

@@ -151,7 +151,7 @@ def _set_deadline(cloud: Cloud, before: Saga, step: Step, now: datetime) -> None
         return
     rest.asked = 0
     if step.saga.state is State.QUOTED and rest.quote is not None:
-        restore.due_at = min(quote_end(rest), now + order.LIMITS[State.QUOTED])
+        restore.due_at = quote_end(rest)
     elif step.saga.state in PASSWORD_STATES:
         if before.state not in PASSWORD_STATES:
             rest.password_until = now + order.LIMITS[State.AWAITING_PASSWORD]
