@@ -89,10 +89,9 @@ def _provisioning(around: Surroundings) -> dict[str, str]:
 
 
 def _restore(around: Surroundings) -> dict[str, str]:
-    return {
-        "CATALOG_URL": around.internal_url("catalog"),
-        "CATALOG_CREDENTIAL": around.credential("catalog", "restore"),
-    }
+    neighbours = ("catalog", "billing", "provisioning")
+    urls = {f"{name.upper()}_URL": around.internal_url(name) for name in neighbours}
+    return urls | {f"{name.upper()}_CREDENTIAL": around.credential(name, "restore") for name in neighbours}
 
 
 MEMBERS = (
