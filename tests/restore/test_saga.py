@@ -88,6 +88,13 @@ def test_an_end_is_balanced_and_says_why(sagas: list[Saga]) -> None:
             assert saga.ending is None
 
 
+def test_what_is_undone_lets_go_of_everything_at_once(sagas: list[Saga]) -> None:
+    for saga in sagas:
+        if saga.ending is not None:
+            assert saga.payment is not Payment.HELD, saga
+            assert saga.compute in (Compute.NONE, Compute.UNWANTED, Compute.GONE), saga
+
+
 def test_a_fact_that_is_heard_twice_asks_for_nothing_more(sagas: list[Saga]) -> None:
     for saga, fact in product(sagas, set(Fact) - set(ASKS_AGAIN)):
         first = heed(saga, fact)
