@@ -32,8 +32,9 @@ def restic_path() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
+    """Ends with the last of these tests: what is idle costs the others time."""
     whole = WholeSystem(tmp_path_factory.mktemp("system"), SETTINGS)
     whole.start()
     yield whole
@@ -47,7 +48,7 @@ def whole(running_system: WholeSystem) -> WholeSystem:
     return running_system
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _open_tap(running_system: WholeSystem) -> Tap:
     return Tap(running_system.system.rabbitmq.url)
 
@@ -77,7 +78,7 @@ class Kept:
         return issued
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _keep(
     running_system: WholeSystem, _open_tap: Tap, tmp_path_factory: pytest.TempPathFactory, restic_path: str
 ) -> Kept:
