@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.restic.repository import Repository
 from tests.agent.read_store import ReadStore
-from tests.agent.running_agents import AgentProcess, settings
+from tests.agent.running_agents import AgentProcess, settings, wait_until
 from tests.support.provisioning_double import Request
 from tests.support.restore_double import RestoreDouble
 
@@ -48,14 +48,32 @@ class World:
     def told(self) -> dict[str, Any]:
         return self.agent.told
 
+    def restores(self, seconds: float = 90.0) -> None:
+        """Until the last report is taken."""
+        wait_until(lambda: self.double.states()[-1:] == ["usable"] and self.phases()[-1] == "running", seconds)
+
     def is_whole(self) -> bool:
         return tree(self.home) == tree(self.backed_up.source)
 
     def phases(self) -> list[str]:
         return list(dict.fromkeys(beat["phase"] for beat in self.double.heartbeats))
 
-    def said(self) -> str:
-        return self.agent.output
+    def fails(self, seconds: float = 60.0) -> dict[str, Any]:
+        """The last report, which says why."""
+        wait_until(lambda: self.double.states()[-1:] == ["failed"] and self.phases()[-1] == "restore_error", seconds)
+        return self.double.reports[-1]
+
+    def is_in_the_middle(self) -> bool:
+        return self.store.data_requests >= 2
+
+    def seen(self, text: str) -> bool:
+        return text in self.agent.output
+
+    def holders(self, *secrets: bytes) -> list[str]:
+        """The agent's files and its log that hold a secret."""
+        files = [file for file in [*self.folder.rglob("*"), *self.home.parent.glob("*")] if file.is_file()]
+        held = {str(file): file.read_bytes() for file in files} | {"log": "\n".join(self.double.lines()).encode()}
+        return [name for name, content in held.items() if any(secret in content for secret in secrets)]
 
     def kill_when(self, holds: Callable[[Request], bool]) -> None:
         """Kill the agent once, when something that holds has been done for it."""

@@ -108,18 +108,17 @@ async def test_a_running_instance_says_so_at_once_after_a_restart(double: Provis
     assert numbers(double)[0] > 1
 
 
-async def test_with_a_restore_an_instance_stays_installing_and_says_what_it_waits_for(
+async def test_with_a_restore_an_instance_stays_installing_until_there_is_somewhere_to_restore_to(
     double: ProvisioningDouble, tmp_path: Path
 ) -> None:
-    restore_id = str(uuid4())
-    target = {"path": "/olares/Home", "uid": 1000, "gid": 1000}
-    told = settings(double, tmp_path / "folder", restore_id=restore_id, restore_target=target, activation=["false"])
+    target = {"path": str(tmp_path / "pvc-*" / "Home"), "uid": 1000, "gid": 1000}
+    told = settings(double, tmp_path / "folder", restore_id=str(uuid4()), restore_target=target, activation=["false"])
 
     async with living(told):
         await until(lambda: len(double.heartbeats) >= 5 and double.log)
 
     assert phases(double) == ["installing"]
-    assert f"Waiting for the restore {restore_id}, which goes to /olares/Home." in double.lines()
+    assert f"Waiting for the folder {tmp_path}/pvc-*/Home." in double.lines()
 
 
 async def test_the_activation_step_is_run_again_until_it_ends_well(

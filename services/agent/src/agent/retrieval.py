@@ -30,6 +30,11 @@ class Retrieval:
         self._kept_name = kept_name
         self._untried_hints: list[str] | None = None
 
+    @property
+    def has_key_files(self) -> bool:
+        """Whether a password can be checked without the store."""
+        return bool(self._key_files)
+
     def is_right(self, password: bytes) -> bool:
         """Whether a password opens the repository: by its key files, and by restic where none of them is usable."""
         if self._key_files:

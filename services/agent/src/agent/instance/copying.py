@@ -72,7 +72,7 @@ class Copying:
         if not password or b"\0" in password or len(password) > MAX_PASSWORD_BYTES:
             # restic takes no such password, so none was ever made with it.
             return False
-        if not await self._persist(lambda retrieval: retrieval.is_right(password)):
+        if not await self._persist(partial(self._opens, password)):
             return False
         _, retrieval = await self._opened()
         retrieval.use_password(password)
@@ -87,7 +87,7 @@ class Copying:
         """
         keys, _ = await self._opened()
         restic_id = keys.snapshot.restic_id
-        record = await self._persist(lambda retrieval: retrieval.snapshot(restic_id))
+        record = await self._persist(partial(self._look_up, restic_id))
         loop = asyncio.get_running_loop()
         outcome = await self._persist(partial(self._restore, record, on_progress, loop))
         return Copied(record, outcome)
@@ -148,15 +148,16 @@ class Copying:
         while True:
             fetched_before = self._fetched
             try:
-                keys, retrieval = await self._opened()
-                result = await self._in_thread(keys, partial(run, retrieval))
+                _, retrieval = await self._opened()
+                result = await self._in_thread(partial(run, retrieval))
             except (SpaceError, OSError, MemoryError) as caught:
                 error = _as_space_error(caught)
             else:
                 self._reading.over()
                 return result
             has_moved = self._fetched > fetched_before
-            tries = 1 if has_moved else tries + 1
+            # Bytes that were written say nothing here: those of a damaged file are written again and again.
+            tries += not restic_troubles.passes(error)
             if (final := restic_troubles.impossible(error, tries)) is not None:
                 raise final from error
             await self._after(error, has_moved=has_moved)
@@ -171,14 +172,9 @@ class Copying:
         if not isinstance(error, StoreUnreachable):
             await self._renew()
 
-    async def _in_thread(self, keys: RestoreKeys, run: Callable[[], ResultT]) -> ResultT:
+    async def _in_thread(self, run: Callable[[], ResultT]) -> ResultT:
         """Whatever ends the wait ends restic too, and is passed on when that is gone."""
-
-        def connected() -> ResultT:
-            store.check_reachable(keys.repository_url, keys.ca_certificate)
-            return run()
-
-        running = asyncio.ensure_future(asyncio.to_thread(connected))
+        running = asyncio.ensure_future(asyncio.to_thread(run))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -187,6 +183,20 @@ class Copying:
             with suppress(SpaceError, OSError, process.Stopped):
                 running.result()
             raise
+
+    def _check_store(self) -> None:
+        """Before restic is started, which would try for long before it says that there is nobody."""
+        assert self._keys is not None
+        store.check_reachable(self._keys.repository_url, self._keys.ca_certificate)
+
+    def _opens(self, password: bytes, retrieval: Retrieval) -> bool:
+        if not retrieval.has_key_files:
+            self._check_store()
+        return retrieval.is_right(password)
+
+    def _look_up(self, restic_id: str, retrieval: Retrieval) -> SnapshotRecord:
+        self._check_store()
+        return retrieval.snapshot(restic_id)
 
     def _restore(
         self,
@@ -209,6 +219,7 @@ class Copying:
                 count_up(progress.bytes_written)
             loop.call_soon_threadsafe(on_progress, progress)
 
+        self._check_store()
         _, outcome = retrieval.restore(record, note)
         summary = outcome.summary or Summary({})
         count_up(max(counted, summary.count("bytes_restored")))

@@ -42,7 +42,7 @@ def passes(error: SpaceError) -> bool:
 
 
 def impossible(error: SpaceError, tries: int) -> RestoreImpossible | None:
-    """What the service is told when there is no use in another try; `tries` is how many failed in a row."""
+    """What the service is told when there is no use in another try; `tries` is how many have failed so."""
     reason = error.message[:REASON_CHARACTERS]
     if passes(error):
         return None
