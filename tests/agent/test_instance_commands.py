@@ -608,7 +608,7 @@ def test_ctrl_c_while_waiting_says_that_the_return_goes_on(double: InstancesDoub
     "arguments",
     [
         ["instances"],
-        *(["instance", command, NAME] for command in ("show", "log", "restart", "stop", "start", "return")),
+        *(["instance", command, NAME] for command in ("show", "log", "open", "restart", "stop", "start", "return")),
     ],
     ids=" ".join,
 )

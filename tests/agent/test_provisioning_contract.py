@@ -44,6 +44,7 @@ def answer_of(double: InstancesDouble, method: str, path: str) -> tuple[int, dic
     [
         ("get", "/offers", 200, wire.Offers),
         ("get", "/instances/{instance_id}", 200, wire.Instance),
+        ("post", "/instances/{instance_id}/links", 201, wire.PageLink),
         *(("post", f"/instances/{{instance_id}}/{action}", 202, wire.Instance) for action in ACTIONS),
     ],
 )

@@ -203,6 +203,8 @@ class InstancesDouble:
                 if not 1 <= tail <= MAX_TAIL and "tail" in asked.query:
                     return problem(422, "request_invalid", f"tail is 1 to {MAX_TAIL}.")
                 return 200, self._page(lines[max(0, len(lines) - tail) :], {"limit": str(tail)} | asked.query)
+            case "POST", ["instances", instance_id, "links"]:
+                return self._link(instance_id)
             case "POST", ["instances", instance_id, action]:
                 return self._act(instance_id, Trigger(action))
         return problem(404, "path_not_found", "There is nothing at this path.")
@@ -238,6 +240,12 @@ class InstancesDouble:
                 return now
             self.move(instance_id, now)
         return 200, self.find(instance_id)
+
+    def _link(self, instance_id: str) -> Answer:
+        found = self.find(instance_id)
+        if found["status"] not in {"running", "pending_activation"}:
+            return problem(409, "page_unavailable", f"This instance is {found['status']}.")
+        return 201, {"url": f"http://{found['address']}/open?link=once", "expires_at": "2026-11-05T09:31:00Z"}
 
     def _act(self, instance_id: str, trigger: Trigger) -> Answer:
         found = self.find(instance_id)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from provisioning.operations.agents import MAX_AHEAD
 from provisioning.schemas.agents import EnrolmentRequest, HeartbeatRequest, LogRequest
+from provisioning.schemas.links import LinkRedeem
 from shared import agent_token
 
 HEARTBEAT_SECONDS = 0.1
@@ -59,6 +60,8 @@ class ProvisioningDouble:
     """Otherwise it says that it has nothing yet, whatever it is sent."""
     refused_lines: set[str] = field(default_factory=set)
     """Lines that the log takes by no means."""
+    links: set[str] = field(default_factory=set)
+    """To the instance's page, each of which lets somebody in once."""
     before_answer: Callable[[Request], None] = lambda request: None
     """Called once what was asked is done, before it is answered."""
 
@@ -131,7 +134,7 @@ class ProvisioningDouble:
         return status, {"status": status, "code": code, "detail": f"Provisioning says {code}.", **members}
 
     def _answer(self, method: str, request: Request) -> Answer:
-        if method != "POST" or request.what not in {"enrolment", "heartbeats", "log"}:
+        if method != "POST" or request.what not in {"enrolment", "heartbeats", "log", "links/redeem"}:
             return self.problem(404, "path_not_found")
         if request.what == "enrolment":
             return self._enrol(request.body)
@@ -139,7 +142,13 @@ class ProvisioningDouble:
             return self.problem(401, "agent_unknown", server_time=self.now().isoformat())
         if self.over:
             return self.problem(410, "instance_over")
-        return self._hear(request.body) if request.what == "heartbeats" else self._keep(request.body)
+        match request.what:
+            case "heartbeats":
+                return self._hear(request.body)
+            case "log":
+                return self._keep(request.body)
+            case _:
+                return self._redeem(request.body)
 
     def _enrol(self, body: dict[str, Any]) -> Answer:
         said = EnrolmentRequest.model_validate(body)
@@ -186,6 +195,13 @@ class ProvisioningDouble:
             self.log.setdefault(line.number, line.line)
         return 200, {"next_number": max(self.log) + 1}
 
+    def _redeem(self, body: dict[str, Any]) -> Answer:
+        link = LinkRedeem.model_validate(body).link.get_secret_value()
+        if link not in self.links:
+            return self.problem(410, "link_over")
+        self.links.remove(link)
+        return 204, {}
+
     def _told(self) -> dict[str, Any]:
         return {"server_time": self.now().isoformat(), "heartbeat_seconds": HEARTBEAT_SECONDS}
 
@@ -211,7 +227,7 @@ def _handler(double: ProvisioningDouble) -> type[BaseHTTPRequestHandler]:
             if double.loses_answer():
                 self.connection.close()
                 return
-            content = json.dumps(answer).encode()
+            content = b"" if status == 204 else json.dumps(answer).encode()
             try:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))

@@ -1,11 +1,14 @@
 """An instance in words: its status, how long it has run, and what its owner can do next."""
 
+from urllib.parse import urlsplit
+
 from agent.output import size_text
 from agent.provisioning_wire import Instance
 
 OVER = frozenset({"destroyed", "canceled"})
 # As the original product writes it; the others have a capital at their beginning only.
 _TITLED = {"pending_activation": "Pending Activation"}
+_SHOWN_IN = frozenset({"pending_activation", "running"})
 _UNITS = ("day", "hour", "minute")
 _ACTIONS = {
     "restart": "turn it off and on again",
@@ -60,12 +63,22 @@ def next_steps(found: Instance) -> list[str]:
         steps.append("An operator has to look at it before it goes on.")
     if found.status in ("errored", "restore_error"):
         steps.append(f"`space instance log {found.name}` shows what happened.")
+    if found.status in _SHOWN_IN and _has_page(found.address):
+        steps.append(f"`space instance open {found.name}`: see what was restored on it")
     steps += [
         f"`space instance {action} {found.name}`: {_ACTIONS[action]}" for action in found.actions if action in _ACTIONS
     ]
     if found.status == "destroying":
         steps.append(f"It is being returned; `space instance return {found.name}` waits until that is done.")
     return steps or ["Nothing has to be done now: it goes on by itself."]
+
+
+def _has_page(address: str | None) -> bool:
+    """Whether the instance shows a page of its own: an address without a port is the home cloud's."""
+    try:
+        return urlsplit(f"//{address or ''}").port is not None
+    except ValueError:
+        return False
 
 
 def _counted(count: int, unit: str) -> str:

@@ -81,3 +81,10 @@ class LogLine(Answer):
     logged_at: str
     source: str
     line: str
+
+
+class PageLink(Answer):
+    """A one-time link to the page of an instance."""
+
+    url: str
+    expires_at: str

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from agent import api, following, instance_waiting, lookup, session
+from agent import api, browser, following, instance_waiting, lookup, session
 from agent.api import Client
 from agent.commands.options import JsonFlag, Origin
 from agent.config import JsonObject
@@ -14,7 +14,7 @@ from agent.instance_waiting import RESTART, RETURN, START, STOP, Action
 from agent.instance_words import duration_text, next_steps, place_text, plan_text, status_text, used_text
 from agent.output import Output, second_text, time_text
 from agent.passwords import has_terminal
-from agent.provisioning_wire import Instance, LogLine
+from agent.provisioning_wire import Instance, LogLine, PageLink
 
 InstanceName: TypeAlias = Annotated[str, typer.Argument(metavar="NAME|ID", help="An instance's name or id.")]
 NoWait: TypeAlias = Annotated[bool, typer.Option("--no-wait", help="Ask for it and do not wait until it is done.")]
@@ -22,7 +22,7 @@ NoWait: TypeAlias = Annotated[bool, typer.Option("--no-wait", help="Ask for it a
 # The most that the service gives at once.
 MAX_TAIL = 1000
 
-app = typer.Typer(help="One instance: show it, its log, stop, start or return it.", no_args_is_help=True)
+app = typer.Typer(help="One instance: show it, its log and its files, stop, start or return it.", no_args_is_help=True)
 
 
 def instances(
@@ -109,6 +109,29 @@ def give_back(
 ) -> None:
     """Give an instance back for good: everything on it is deleted, what is paid ahead and not used is given back."""
     _act(RETURN, name, no_wait=no_wait, origin=origin, out=Output(as_json=as_json), sure=yes)
+
+
+@app.command("open")
+def open_page(
+    name: InstanceName,
+    only_print: Annotated[bool, typer.Option("--print", help="Print the link; start no browser.")] = False,
+    origin: Origin = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at what was restored on an instance: makes a link that works once, for a minute, and opens it.
+
+    Where no browser can be started, and with --print or --json, the link is printed. Whoever has it sees your files.
+    """
+    out = Output(as_json=as_json)
+    with session.open_client(origin) as client:
+        found = api.parse(Instance, lookup.instance(client, name))
+        answer = client.post(f"/instances/{found.instance_id}/links")
+    link = api.parse(PageLink, answer)
+    if not only_print and not as_json and browser.open_page(link.url):
+        out.say(f"The page of {found.name} opens in your browser.")
+        return
+    out.say("This link works once, within a minute. Whoever opens it first sees your files.")
+    out.result(answer, link.url)
 
 
 def _act(action: Action, name: str, *, no_wait: bool, origin: str | None, out: Output, sure: bool = True) -> None:

@@ -30,7 +30,8 @@ button { font: inherit; padding: .5rem 1.25rem; border: 1px solid var(--link); b
   color: var(--paper); background: var(--link); }
 table { width: 100%; border-collapse: collapse; }
 th { text-align: left; font-weight: 600; color: var(--quiet); }
-th, td { padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { padding: .4rem 1.25rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th:first-child { width: 100%; }
 td:first-child { overflow-wrap: anywhere; white-space: pre-wrap; }
 th:nth-child(n+2), td:nth-child(n+2) { white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:nth-child(2), td:nth-child(2) { text-align: right; }

@@ -28,11 +28,16 @@ def page_url(address: str | None, link: str) -> str | None:
     Args:
         address: Of the instance: host and port. Without a port it is the home cloud's own, which does its own sign-in.
     """
-    parts = urlsplit(f"//{address or ''}")
-    if not parts.hostname or parts.port is None:
+    try:
+        parts = urlsplit(f"//{address or ''}")
+        host, port = parts.hostname, parts.port
+    # A bare address of IPv6 has no port, whatever its last group is.
+    except ValueError:
+        return None
+    if not host or port is None:
         return None
     # Whatever leaves this machine could be read on its way.
-    scheme = "http" if _is_loopback(parts.hostname) else "https"
+    scheme = "http" if _is_loopback(host) else "https"
     return f"{scheme}://{address}/open?{urlencode({'link': link})}"
 
 
