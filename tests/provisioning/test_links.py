@@ -180,7 +180,9 @@ async def test_the_page_is_open_while_there_is_something_to_see(
         assert await kept(provisioning) == 0
 
 
-@pytest.mark.parametrize("address", [None, "203.0.113.7", "alice.example", "[2001:db8::7]", "2001:db8::7", "2001:db8::abcd"])
+@pytest.mark.parametrize(
+    "address", [None, "203.0.113.7", "alice.example", "[2001:db8::7]", "2001:db8::7", "2001:db8::abcd"]
+)
 async def test_an_instance_without_a_page_of_its_own_says_so(
     provisioning: Running, owner: Owner, headers: dict[str, str], address: str | None
 ) -> None:

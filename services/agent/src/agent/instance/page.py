@@ -105,7 +105,7 @@ class Page:
             case b"GET", b"/healthz":
                 return Answer(HTTPStatus.OK, b'{"status":"ok"}', JSON)
             case b"GET", b"/open":
-                return self._show_door(request.asked("link"))
+                return self._show_door(request)
             case b"POST", b"/open":
                 return await self._let_in(request)
             case b"GET", b"/files":
@@ -116,12 +116,12 @@ class Page:
                 return refusal(HTTPStatus.NOT_FOUND)
 
     def _front(self, request: Request) -> Answer:
-        inside = page_html.to_files() if self._is_owner(request) else page_html.way_in(self._name)
-        return self._page(HTTPStatus.OK, page_html.front(IN_WORDS[self._state.now.phase], inside))
+        return self._page(HTTPStatus.OK, page_html.front(IN_WORDS[self._state.now.phase], self._inside(request)))
 
-    def _show_door(self, link: str) -> Answer:
+    def _show_door(self, request: Request) -> Answer:
+        link = request.asked("link")
         if not _LINK.fullmatch(link):
-            return self._refuse(HTTPStatus.GONE, _OVER)
+            return self._refuse(request, HTTPStatus.GONE, _OVER)
         return self._page(HTTPStatus.OK, page_html.door(link))
 
     async def _let_in(self, request: Request) -> Answer:
@@ -131,7 +131,7 @@ class Page:
         if request.headers.get(b"sec-fetch-site", b"none") not in {b"same-origin", b"none"}:
             return refusal(HTTPStatus.FORBIDDEN)
         if not _LINK.fullmatch(link):
-            return self._refuse(HTTPStatus.GONE, _OVER)
+            return self._refuse(request, HTTPStatus.GONE, _OVER)
         if self._redeeming.locked():
             return self._try_again(link)
         try:
@@ -139,14 +139,14 @@ class Page:
                 await self._redeem(link)
         except CallFailed as error:
             if isinstance(error, Refused) and error.status == HTTPStatus.GONE:
-                return self._refuse(HTTPStatus.GONE, _OVER)
+                return self._refuse(request, HTTPStatus.GONE, _OVER)
             return self._try_again(link)
         return to(page_html.FILES, f"Set-Cookie: {self._visits.begin()}")
 
     async def _files(self, request: Request) -> Answer:
         """A folder, or a file, which is sent in pieces."""
         if not self._is_owner(request):
-            return self._refuse(HTTPStatus.FORBIDDEN)
+            return self._refuse(request, HTTPStatus.FORBIDDEN)
         try:
             names = page_files.names_of(request.path.removeprefix(page_html.FILES.encode()))
             found = await self._look(names, request.asked("after"))
@@ -201,8 +201,11 @@ class Page:
     def _is_owner(self, request: Request) -> bool:
         return self._visits.is_known(request.headers.get(b"cookie", b""))
 
-    def _refuse(self, status: HTTPStatus, words: str = "") -> Answer:
-        return self._page(status, page_html.front(words, page_html.way_in(self._name)))
+    def _inside(self, request: Request) -> str:
+        return page_html.to_files() if self._is_owner(request) else page_html.way_in(self._name)
+
+    def _refuse(self, request: Request, status: HTTPStatus, words: str = "") -> Answer:
+        return self._page(status, page_html.front(words, self._inside(request)))
 
     def _unreadable(self, words: str) -> Answer:
         return self._page(HTTPStatus.INTERNAL_SERVER_ERROR, page_html.front(words, page_html.to_files()))

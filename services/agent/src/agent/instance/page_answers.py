@@ -36,7 +36,10 @@ td:first-child { overflow-wrap: anywhere; white-space: pre-wrap; }
 th:nth-child(n+2), td:nth-child(n+2) { white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:nth-child(2), td:nth-child(2) { text-align: right; }
 th:last-child, td:last-child { padding-right: 0; }
-@media (max-width: 34rem) { th:nth-child(3), td:nth-child(3) { display: none; } td:nth-child(2) { padding-right: 0; } }
+@media (max-width: 34rem) {
+  th:nth-child(3), td:nth-child(3) { display: none; }
+  th:nth-child(2), td:nth-child(2) { padding-right: 0; }
+}
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _HEADERS = (
