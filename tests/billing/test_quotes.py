@@ -201,7 +201,7 @@ async def test_quotes_are_asked_for_by_who_may_and_of_what_there_is(world: World
     body = {"provider": "local", "region": "local", "plan": "small"}
     for other in ({"provider": "mars"}, {"region": "moon"}, {"plan": "huge"}):
         answer = await asking.post("/quotes", {**body, **other})
-        assert (answer.status_code, answer.json()["code"]) == (404, "place_unknown")
+        assert (answer.status_code, answer.json()["code"]) == (422, "place_unknown")
     assert (await asking.post("/quotes", body, "account:read")).status_code == 403
     assert (await asking.get("/orders", "account:write")).status_code == 403
     assert (await asking.billing.api.post("/api/v1/quotes", json=body)).status_code == 401

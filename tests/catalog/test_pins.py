@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from catalog import consumers, queries
 from catalog.domain.layout import repository_name
 from catalog.domain.lifecycle import State
-from catalog.errors import BackupDeleted, RestoreEnded
+from catalog.errors import BackupDeleted, PinTooLate
 from catalog.models import Backup, RestorePin, Snapshot
 from catalog.operations import restores
 from catalog.operations.remove import begin_due_removal
@@ -227,7 +227,7 @@ async def test_an_end_that_is_heard_before_its_pin_leaves_nothing_pinned(world: 
     restore_id = uuid4()
     await world.end(restore_id, "cancelled")
     late = await world.ask(restore_id=restore_id, backup_id=world.backup_id)
-    assert (late.status_code, late.json()["code"]) == (410, "restore_ended")
+    assert (late.status_code, late.json()["code"]) == (410, "pin_too_late")
     await world.delete()
     assert await world.remove() == State.REMOVING
 
@@ -285,7 +285,7 @@ async def test_a_pin_that_is_written_while_its_restore_ends_is_refused(world: Wo
         contender = asyncio.create_task(pin())
         await asyncio.sleep(0.1)
         assert not contender.done()
-    with pytest.raises(RestoreEnded):
+    with pytest.raises(PinTooLate):
         await contender
 
 

@@ -14,7 +14,7 @@ class PlaceUnknown(ServiceError):
     """There is no price for that provider, region or plan."""
 
     code = "place_unknown"
-    kind = Kind.NOT_FOUND
+    kind = Kind.INVALID
 
 
 class QuoteNotFound(ServiceError):

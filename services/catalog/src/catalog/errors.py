@@ -66,10 +66,10 @@ class SnapshotNotRestorable(ServiceError):
     kind = Kind.CONFLICT
 
 
-class RestoreEnded(ServiceError):
-    """The restore has ended; nothing is kept in the store for it any more."""
+class PinTooLate(ServiceError):
+    """The end of the restore was heard before it asked to keep a snapshot: nothing is kept for it."""
 
-    code = "restore_ended"
+    code = "pin_too_late"
     kind = Kind.GONE
 
 

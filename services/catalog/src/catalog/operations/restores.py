@@ -11,7 +11,7 @@ from catalog.adapters import Adapters
 from catalog.domain.gate import Access
 from catalog.domain.lifecycle import State
 from catalog.domain.snapshots import Status
-from catalog.errors import BackupDeleted, RestoreEnded, SnapshotNotFound, SnapshotNotRestorable
+from catalog.errors import BackupDeleted, PinTooLate, SnapshotNotFound, SnapshotNotRestorable
 from catalog.operations.storage_keys import Wanted, issue_key, read_key_files
 from shared.db import Database
 
@@ -54,7 +54,7 @@ async def pin_restorable(
 
     Raises:
         SnapshotNotFound, BackupDeleted, SnapshotNotRestorable: If it cannot be restored now.
-        RestoreEnded: If the restore's end was heard already.
+        PinTooLate: If the restore's end was heard already.
     """
     pin = await queries.pins.find_pin(session, restore_id)
     if pin is None:
@@ -65,7 +65,7 @@ async def pin_restorable(
         pin = await queries.pins.find_pin(session, restore_id)
         assert pin is not None
     if pin.ended_at is not None:
-        raise RestoreEnded("This restore has ended: nothing is kept for it any more. Begin another one.")
+        raise PinTooLate("This restore has ended: nothing is kept for it any more. Begin another one.")
     return await find_restorable(session, owner_id, backup_id=None, snapshot_id=pin.snapshot_id)
 
 
