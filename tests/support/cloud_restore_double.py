@@ -38,6 +38,10 @@ class Gone(Exception):
     """The owner called the restore off."""
 
 
+class Failed(Exception):
+    """With a code and a reason."""
+
+
 class CloudRestoreDouble:
     """Everything goes well unless told otherwise; `asked` says what came in and `opened` which passwords."""
 
@@ -220,6 +224,9 @@ class CloudRestoreDouble:
     def _live(self, restore_id: str, life: Any, *arguments: Any) -> None:
         try:
             life(restore_id, *arguments)
+        except Failed as failure:
+            self._move(restore_id, "undoing")
+            self._fail(restore_id, *failure.args)
         except Gone:
             time.sleep(0.02)
             found = self.restores[restore_id]
@@ -295,9 +302,7 @@ class CloudRestoreDouble:
         self._move(restore_id, state, **changes)
         self._stay(restore_id)
         if state in self.failures:
-            self._move(restore_id, "undoing")
-            self._fail(restore_id, *self.failures[state])
-            raise SystemExit
+            raise Failed(*self.failures[state])
 
     def _fail(self, restore_id: str, code: str, reason: str) -> None:
         self._move(restore_id, "failed", code=code, reason=reason, payment="released")

@@ -107,14 +107,15 @@ class Chooser:
         columns = ("Backup", "Terminus", "Latest snapshot", "Storage used")
         return api.parse(Backup, self._pick("Which backup?", columns, rows, listed, default=0))
 
-    def snapshot(self, task: Backup, wanted: str | None) -> SizedSnapshot:
-        """The latest one, unless another is named or chosen."""
+    def snapshot(self, task: Backup, request: CloudRequest) -> SizedSnapshot:
+        """The latest one, unless another is named; only who is asked for the backup is asked for this too."""
+        wanted = request.snapshot
         items = self._client.items(f"/backups/{task.backup_id}/snapshots", {"status": "successful"})
         listed = sorted((api.parse(SizedSnapshot, item) for item in items), key=lambda each: each.taken_at)[::-1]
         if wanted is not None or not listed:
             named = lookup.snapshot(self._client, task.backup_id, wanted or lookup.LATEST)
             return next(each for each in listed if each.snapshot_id == named.snapshot_id)
-        if not self._asks:
+        if request.backup is not None:
             return listed[0]
         shown = listed[:SHOWN_SNAPSHOTS]
         rows = [
@@ -136,12 +137,12 @@ class Chooser:
         plan = self._plan(region, request.plan, needed_bytes)
         return Place(provider.provider, region.region, plan.plan)
 
-    def name(self, task: Backup, wanted: str | None) -> str:
+    def name(self, task: Backup, request: CloudRequest) -> str:
         """The instance's name, by default that of the Terminus that was backed up."""
         default = task.terminus_name
-        if wanted is not None:
-            return wanted
-        if self._asks:
+        if request.name is not None:
+            return request.name
+        if self._asks and not (request.yes and default):
             # Only an Olares name can be one; another would be offered in vain.
             return cloud_asking.text("Name of the instance", default if default and "@" in default else None)
         if default is None:

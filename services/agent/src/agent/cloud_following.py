@@ -131,21 +131,24 @@ class Follower:
             self._sent_round = wanted.round
 
     def _replace_password(self, found: CloudRestore, wanted: PasswordWanted) -> bool:
-        """Another password instead of a wrong one; False to give the restore up."""
+        """Another password instead of a wrong one; False to give the restore up.
+
+        One that was entered since, and not sent yet, may be the right one.
+        """
+        if self._password.is_there and self._sent_round is None:
+            return True
         until = time_text(wanted.until.isoformat())
         left = "1 attempt is" if wanted.attempts_left == 1 else f"{wanted.attempts_left} attempts are"
         self._display.say(f"The password was wrong on the instance. {left} left, until {until}.")
-        was_sent = self._password.is_there
         self._password.forget()
         if not self._password.is_a_persons:
-            if was_sent:
+            if self._sent_round is not None:
                 raise WrongPassword(
                     "The password was wrong on the instance.",
                     hint=f"{cloud_words.command(found)} enters another, {cloud_words.command(found, 'cancel')} "
                     f"gives the restore up. It waits until {until}.",
                 )
-            return True
-        if self._asks and not self._goes_on(found):
+        elif self._asks and not self._goes_on(found):
             return False
         self._password.settle(found.backup_id)
         return True

@@ -37,9 +37,9 @@ class CloudOrder:
         """Choose, check the password, order, and wait for the charges. Nothing is paid yet."""
         request = self._request
         task = self._chooser.backup(request.backup)
-        snapshot = self._chooser.snapshot(task, request.snapshot)
+        snapshot = self._chooser.snapshot(task, request)
         place = self._chooser.place(request, snapshot.size_processed_bytes)
-        wish = Wish(snapshot.snapshot_id, place, self._chooser.name(task, request.name))
+        wish = Wish(snapshot.snapshot_id, place, self._chooser.name(task, request))
         if with_password:
             self._out.say("The backup password is checked on this machine before anything is ordered.")
             self._password.settle(task.backup_id)

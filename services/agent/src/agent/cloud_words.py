@@ -159,10 +159,14 @@ def comes_back(found: CloudRestore) -> str:
         return f"It is over: {command(found, 'show')}."
     if found.state in BEFORE_DATA:
         wanted = found.cloud.password
-        until = "" if wanted is None else f" (until {time_text(wanted.until.isoformat())})"
+        if wanted is not None:
+            return (
+                f"The instance waits for the backup password until {time_text(wanted.until.isoformat())}. Come back "
+                f"with {command(found)}; if it is forgotten, {command(found, 'cancel')} gives the restore up."
+            )
         return (
-            "The restore goes on in the cloud by itself, but its instance will ask for the backup password"
-            f"{until}. Come back with {command(found)}."
+            "The restore goes on in the cloud by itself, but its instance will ask for the backup password. "
+            f"Come back with {command(found)}."
         )
     return f"The restore goes on in the cloud by itself. Come back with {command(found)}."
 
