@@ -134,7 +134,7 @@ class Cloud:
     async def money(self, restore_id: str, kind: type[Event], **said: Any) -> Event:
         quote_id = self.orders.quote_of(restore_id)
         owner_id = self.snapshot.owner_id
-        about = {"owner_id": owner_id, "restore_id": UUID(restore_id), "quote_id": quote_id}
+        about: dict[str, Any] = {"owner_id": owner_id, "restore_id": UUID(restore_id), "quote_id": quote_id}
         if kind is OrderFulfilled:
             about |= {"invoice_id": uuid4(), "is_held": True, "fulfilled_at": datetime.now(UTC)}
         else:

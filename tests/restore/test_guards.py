@@ -14,6 +14,7 @@ from restore.domain.ticket import digest
 from restore.errors import RestoreEnded, RestoreNotFound, RestoreOver, TicketSpent
 from restore.models import Ticket
 from restore.operations import tickets as operations
+from restore.operations.progress import Progress
 from shared.db import Database
 from tests.restore.conftest import OTHER_SECRET, SECRET, Client
 from tests.support.catalog_double import CatalogDouble
@@ -102,7 +103,7 @@ async def completed(client: Client, database: Database, restore_id: UUID) -> Non
             restore_id,
             redeemer_hash=digest(SECRET),
             state=State.COMPLETED,
-            progress=operations.Progress(),
+            progress=Progress(),
             reason=None,
             now=datetime.now(UTC),
         )
@@ -137,7 +138,7 @@ async def test_a_cancellation_that_comes_while_the_client_completes_is_refused(
             restore_id,
             redeemer_hash=digest(SECRET),
             state=State.COMPLETED,
-            progress=operations.Progress(),
+            progress=Progress(),
             reason=None,
             now=datetime.now(UTC),
         )
@@ -168,7 +169,7 @@ async def test_two_reports_at_once_have_numbers_of_their_own(client: Client, dat
                 restore_id,
                 redeemer_hash=digest(SECRET),
                 state=state,
-                progress=operations.Progress(),
+                progress=Progress(),
                 reason=None,
                 now=datetime.now(UTC),
             )

@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from restore.domain.order import State as CloudState
 from restore.schemas.restores import RestoreRead, TimelineEntryRead
 from shared.paging import Page
+from tests.restore.cloud import PLACE, SEALED, Cloud
 from tests.restore.conftest import Client
 from tests.support.catalog_double import CatalogDouble
 from tests.support.running import Running
@@ -112,23 +114,37 @@ async def test_a_completed_restore_cannot_be_cancelled(client: Client, outbox: O
     assert await outbox() == ["restore.completed.v1"]
 
 
-PATHS = [
-    ("GET", "/api/v1/restores/{id}"),
-    ("POST", "/api/v1/restores/{id}/cancel"),
-    ("GET", "/api/v1/restores/{id}/timeline"),
+BODIES: dict[str, Any] = {
+    "confirm": {},
+    "password": {"round": 1, "sealed": SEALED},
+    "restores": {**PLACE, "instance_name": "bob@olares.com"},
+}
+"""What a path takes, by its last word."""
+PATHS: list[tuple[str, str, Any]] = [
+    ("GET", "/api/v1/restores/{id}", None),
+    ("POST", "/api/v1/restores/{id}/cancel", None),
+    ("POST", "/api/v1/restores/{id}/confirm", {}),
+    ("POST", "/api/v1/restores/{id}/password", {"round": 1, "sealed": SEALED}),
+    ("GET", "/api/v1/restores/{id}/timeline", None),
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS)
-async def test_another_owners_restore_is_not_found(client: Client, issuer: TokenIssuer, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path", "body"), PATHS)
+async def test_another_owners_restore_is_not_found(
+    client: Client, cloud: Cloud, issuer: TokenIssuer, method: str, path: str, body: Any
+) -> None:
     restore_id = await client.begin()
     theirs = issuer.headers(Owner())
-    found = await client.restore.api.request(method, path.format(id=restore_id), headers=theirs)
-    never = await client.restore.api.request(method, path.format(id=uuid4()), headers=theirs)
+    found = await client.restore.api.request(method, path.format(id=restore_id), headers=theirs, json=body)
+    never = await client.restore.api.request(method, path.format(id=uuid4()), headers=theirs, json=body)
+    to_cloud = await cloud.quoted()
+    quoted = await client.restore.api.request(method, path.format(id=to_cloud), headers=theirs, json=body)
+    assert (quoted.status_code, quoted.content) == (never.status_code, never.content)
+    assert await cloud.state(to_cloud) == "quoted"
     assert (found.status_code, found.json()["code"]) == (404, "restore_not_found")
     assert (found.status_code, found.content) == (never.status_code, never.content)
     streamed = await client.restore.api.request(
-        method, path.format(id=restore_id), headers=theirs | {"Accept": "text/event-stream"}
+        method, path.format(id=restore_id), headers=theirs | {"Accept": "text/event-stream"}, json=body
     )
     assert streamed.status_code == 404
     assert (await client.read(restore_id))["state"] == "redeemed"
@@ -150,17 +166,24 @@ async def test_another_owners_list_is_empty(client: Client, issuer: TokenIssuer)
         ("GET", "/api/v1/restores/{id}", "restores:read"),
         ("POST", "/api/v1/restores/{id}/cancel", "restores:write"),
         ("GET", "/api/v1/restores/{id}/timeline", "restores:read"),
+        ("POST", "/api/v1/restores", "restores:write"),
+        ("POST", "/api/v1/restores/{cloud}/confirm", "restores:write"),
+        ("POST", "/api/v1/restores/{cloud}/password", "restores:write"),
     ],
 )
 async def test_a_scope_opens_its_own_paths_only(
-    client: Client, issuer: TokenIssuer, owner: Owner, method: str, path: str, scope: str
+    client: Client, cloud: Cloud, issuer: TokenIssuer, owner: Owner, method: str, path: str, scope: str
 ) -> None:
     restore_id = await client.begin()
+    to_cloud, _ = await cloud.to(CloudState.AWAITING_PASSWORD if path.endswith("password") else CloudState.QUOTED)
     every = {"restores:read", "restores:write", "backups:read", "account:write"}
-    body = {"snapshot_id": str(client.snapshot.snapshot_id)} if path == "/api/v1/tickets" else None
+    body = BODIES.get(path.rpartition("/")[2]) if method == "POST" else None
+    if method == "POST" and path in ("/api/v1/restores", "/api/v1/tickets"):
+        body = {"snapshot_id": str(client.snapshot.snapshot_id), **(body or {})}
+    path = path.format(id=restore_id, cloud=to_cloud)
 
     async def answer(headers: dict[str, str]) -> int:
-        asked = await client.restore.api.request(method, path.format(id=restore_id), headers=headers, json=body)
+        asked = await client.restore.api.request(method, path, headers=headers, json=body)
         return asked.status_code
 
     assert await answer({}) == 401
@@ -175,7 +198,13 @@ async def test_no_public_path_is_missing_from_these_tests(restore: Running) -> N
         "/api/v1/tickets/redeem",
         "/api/v1/restores",
         "/api/v1/restores/{restore_id}",
+        "/api/v1/restores/{restore_id}/agent/keys",
+        "/api/v1/restores/{restore_id}/agent/reports",
+        "/api/v1/restores/{restore_id}/agent/rounds",
+        "/api/v1/restores/{restore_id}/agent/rounds/{number}",
         "/api/v1/restores/{restore_id}/cancel",
+        "/api/v1/restores/{restore_id}/confirm",
+        "/api/v1/restores/{restore_id}/password",
         "/api/v1/restores/{restore_id}/reports",
         "/api/v1/restores/{restore_id}/timeline",
     }
