@@ -30,10 +30,10 @@ prices: ## load a price book into the running system (FILE=prices.yaml); its pro
 	@$(LOCAL) prices "$(FILE)"
 credit: ## give an owner promotional balance (OWNER=their id AMOUNT="5.00 USD" REASON="…")
 	@$(LOCAL) credit "$(OWNER)" "$(AMOUNT)" "$(REASON)"
-stuck: ## instances that wait for an operator, because nobody else can tell what became of their machine
+stuck: ## instances and restores that wait for an operator, because nobody else can tell what became of them
 	@$(LOCAL) stuck
-redrive: ## let such an instance go on (INSTANCE=its id VERDICT=look_again, or no_machine once you have looked)
-	@$(LOCAL) redrive "$(INSTANCE)" "$(VERDICT)"
+redrive: ## let one go on (INSTANCE=its id VERDICT=look_again, or no_machine once you have looked; or RESTORE=its id)
+	@$(LOCAL) $(if $(RESTORE),redrive-restore "$(RESTORE)",redrive "$(INSTANCE)" "$(VERDICT)")
 orphans: ## machines of ours without an instance (KEEP=provider/reference keeps one, RETURN=… returns it now)
 	@$(LOCAL) orphans $(if $(KEEP),--keep "$(KEEP)") $(if $(RETURN),--return "$(RETURN)")
 

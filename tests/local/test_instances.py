@@ -16,6 +16,7 @@ from tests.local.test_system import command
 from tests.support.whole_system import WholeSystem, eventually
 
 SETTINGS = {"PROVISIONING_HEARTBEAT_SECONDS": "1"}
+NOBODY_WAITS = "0 instances wait for an operator\n0 restores wait for an operator\n"
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_a_machine_knows_none_of_our_secrets_and_shows_others_nothing(whole: Who
 
 def test_what_waits_for_an_operator_is_listed_and_goes_on_by_their_word(whole: WholeSystem) -> None:
     options, instance_id = whole.system.options, uuid4()
-    assert command(options, "stuck").stdout == "0 wait for an operator\n"
+    assert command(options, "stuck").stdout == NOBODY_WAITS
     wanted = {"instance_id": str(instance_id), "owner_id": str(uuid4()), "instance_name": "alice@olares.com",
               "provider": "local", "region": "local", "plan": "small"}  # fmt: skip
     with whole.internal("provisioning", "restore") as restore:
@@ -112,7 +113,8 @@ def test_what_waits_for_an_operator_is_listed_and_goes_on_by_their_word(whole: W
         instance_id,
     )
     listed = command(options, "stuck").stdout
-    assert f"1 wait for an operator\n  {instance_id} alice@olares.com is fetching at local local (no machine" in listed
+    assert f"1 instances wait for an operator\n  {instance_id} alice@olares.com is fetching" in listed
+    assert "at local local (no machine" in listed
     assert ": It is away.\n" in listed
     assert "make redrive INSTANCE=" in listed
 
@@ -124,8 +126,37 @@ def test_what_waits_for_an_operator_is_listed_and_goes_on_by_their_word(whole: W
     said = command(options, "redrive", str(instance_id), "no_machine")
     assert said.stdout == f"{instance_id} goes on: no machine\n"
     heard_again(whole, instance_id)
-    assert command(options, "stuck").stdout == "0 wait for an operator\n"
+    assert command(options, "stuck").stdout == NOBODY_WAITS
     assert "does not wait for an operator" in command(options, "redrive", str(instance_id), "no_machine").stderr
+
+
+def test_a_restore_that_waits_for_an_operator_is_listed_and_asks_again(whole: WholeSystem) -> None:
+    options, restore_id, quote_id = whole.system.options, uuid4(), uuid4()
+    whole.sql(
+        "restore",
+        "INSERT INTO restores (id, owner_id, target, backup_id, snapshot_id, backup_name, restic_id, state, reason,"
+        " snapshot_taken_at, warnings, created_at, updated_at, last_number) VALUES ($1, $1, 'cloud', $1, $1, 'photos',"
+        " 'ab', 'needs_operator', 'Its owner cancelled it.', now(), 0, now(), now(), 1)",
+        restore_id,
+    )
+    whole.sql(
+        "restore",
+        "INSERT INTO cloud_restores (restore_id, provider, region, plan, instance_name, quote_id, payment, compute,"
+        " data, ending, machine, asked, round, wrong_passwords) VALUES ($1, 'local', 'local', 'small', 'a@olares.com',"
+        " $2, 'void_asked', 'gone', 'none', 'cancel', 1, 0, 0, 0)",
+        restore_id,
+        quote_id,
+    )
+    listed = command(options, "stuck").stdout
+    assert f"1 restores wait for an operator\n  {restore_id} is undone (cancel: Its owner cancelled it.)" in listed
+    assert f"payment void_asked (quote {quote_id}), instance gone" in listed
+    assert "make redrive RESTORE=" in listed
+
+    assert "is not the id of a restore" in command(options, "redrive-restore", "alice").stderr
+    assert "There is no such restore" in command(options, "redrive-restore", str(uuid4())).stderr
+    assert command(options, "redrive-restore", str(restore_id)).stdout == f"{restore_id} asks again\n"
+    assert "0 restores wait" in command(options, "stuck").stdout
+    assert "does not wait for an operator" in command(options, "redrive-restore", str(restore_id)).stderr
 
 
 def forgotten(whole: WholeSystem, instance_id: UUID) -> bool:

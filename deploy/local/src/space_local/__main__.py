@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from space_local import billing_tools, operator_tools, provisioning_tools
+from space_local import billing_tools, operator_tools, provisioning_tools, restore_tools
 from space_local.errors import LocalError
 from space_local.machines import end_machines, machine_folders
 from space_local.options import Options
@@ -61,10 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     credit.add_argument("owner_id")
     credit.add_argument("amount", help="in units of the currency: 5.00, or 5.00 EUR")
     credit.add_argument("reason")
-    add("stuck", _stuck, "list the instances that wait for an operator")
+    add("stuck", _stuck, "list the instances and restores that wait for an operator")
     redrive = add("redrive", _redrive, "let provisioning go on with such an instance")
     redrive.add_argument("instance_id")
     redrive.add_argument("verdict", help=" or ".join(provisioning_tools.VERDICTS))
+    restore = add("redrive-restore", _redrive_restore, "let such a restore ask again")
+    restore.add_argument("restore_id")
     orphans = add("orphans", _orphans, "list machines of ours that no instance is known for")
     orphans.add_argument("--keep", metavar="PROVIDER/REFERENCE", help="never return this one")
     orphans.add_argument("--return", metavar="PROVIDER/REFERENCE", dest="give_back", help="return this one now")
@@ -196,11 +198,17 @@ def _credit(arguments: argparse.Namespace) -> int:
 
 
 def _stuck(_: argparse.Namespace) -> int:
-    return _tool(provisioning_tools.list_stuck(Options.from_environment()))
+    options = Options.from_environment()
+    _tool(provisioning_tools.list_stuck(options))
+    return _tool(restore_tools.list_parked(options))
 
 
 def _redrive(arguments: argparse.Namespace) -> int:
     return _tool(provisioning_tools.redrive(Options.from_environment(), arguments.instance_id, arguments.verdict))
+
+
+def _redrive_restore(arguments: argparse.Namespace) -> int:
+    return _tool(restore_tools.redrive(Options.from_environment(), arguments.restore_id))
 
 
 def _orphans(arguments: argparse.Namespace) -> int:

@@ -4,10 +4,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import httpx
-
 from space_local.errors import LocalError
-from space_local.operator_tools import internal
+from space_local.operator_tools import internal, refusal
 from space_local.options import Options
 
 MINOR_PER_UNIT = 100
@@ -51,13 +49,6 @@ async def give_credit(options: Options, owner_id: str, amount: str, reason: str)
     if not answer.is_success:
         raise LocalError(refusal(answer))
     print(f"{number} {credit['currency']} for {owner}: {reason.strip()}")
-
-
-def refusal(answer: httpx.Response) -> str:
-    """What a service said when it refused."""
-    if answer.headers.get("content-type", "").startswith("application/problem+json"):
-        return str(answer.json()["detail"])
-    return f"{answer.request.url.path} answered {answer.status_code}."
 
 
 def _read(file: str) -> str:

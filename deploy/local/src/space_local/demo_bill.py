@@ -9,9 +9,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from space_local.billing_tools import refusal
 from space_local.demo_tools import BACKUP, Demo, NotAsItShouldBe, read, size_text, space, step
-from space_local.operator_tools import internal
+from space_local.operator_tools import internal, refusal
 from space_local.options import Options
 
 TEST_CARD = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040, "cvc": "123"}

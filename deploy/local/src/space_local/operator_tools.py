@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -26,6 +27,25 @@ def internal(options: Options, service: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {credential}"}, timeout=30
     )
+
+
+def refusal(answer: httpx.Response) -> str:
+    """What a service said when it refused."""
+    if answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return str(answer.json()["detail"])
+    return f"{answer.request.url.path} answered {answer.status_code}."
+
+
+def items(answer: httpx.Response) -> list[dict[str, Any]]:
+    """What a service listed.
+
+    Raises:
+        LocalError: It refused.
+    """
+    if not answer.is_success:
+        raise LocalError(refusal(answer))
+    listed: list[dict[str, Any]] = answer.json()
+    return listed
 
 
 async def invite(options: Options) -> None:

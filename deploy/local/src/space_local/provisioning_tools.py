@@ -1,14 +1,10 @@
 """What an operator asks of provisioning: instances that wait for a person, and machines that nobody ordered."""
 
-from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
-
-from space_local.billing_tools import refusal
 from space_local.errors import LocalError
-from space_local.operator_tools import internal
+from space_local.operator_tools import internal, items, refusal
 from space_local.options import Options
 
 VERDICTS = ("look_again", "no_machine")
@@ -20,8 +16,8 @@ REDRIVE = (
 async def list_stuck(options: Options) -> None:
     """Instances of which provisioning cannot find out by itself what has become of their machine."""
     async with internal(options, "provisioning") as client:
-        found = _items(await client.get("/internal/instances/stuck"))
-    print(f"{len(found)} wait for an operator")
+        found = items(await client.get("/internal/instances/stuck"))
+    print(f"{len(found)} instances wait for an operator")
     for item in found:
         machine = f"machine {item['machine']}" if item["machine"] else "no machine is known"
         print(
@@ -59,7 +55,7 @@ async def orphans(options: Options, *, keep: str | None, give_back: str | None) 
             answer = await client.post(f"/internal/orphans/{provider}/{quote(reference, safe='')}/{decision}")
             if not answer.is_success:
                 raise LocalError(refusal(answer))
-        found = _items(await client.get("/internal/orphans"))
+        found = items(await client.get("/internal/orphans"))
     there = [item for item in found if item["state"] != "returned"]
     print(f"{len(there)} machines without an instance; {len(found) - len(there)} were returned")
     for item in found:
@@ -72,10 +68,3 @@ async def orphans(options: Options, *, keep: str | None, give_back: str | None) 
             f"  {item['provider']}/{item['reference']} in {item['region']}, made for {item['instance_id']}, "
             f"found at {item['found_at']}, {due[item['state']]}"
         )
-
-
-def _items(answer: httpx.Response) -> list[dict[str, Any]]:
-    if not answer.is_success:
-        raise LocalError(refusal(answer))
-    listed: list[dict[str, Any]] = answer.json()
-    return listed
