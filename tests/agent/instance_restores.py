@@ -75,9 +75,9 @@ class World:
         held = {str(file): file.read_bytes() for file in files} | {"log": "\n".join(self.double.lines()).encode()}
         return [name for name, content in held.items() if any(secret in content for secret in secrets)]
 
-    def kill_when(self, holds: Callable[[Request], bool]) -> None:
+    def kill_when(self, holds: Callable[[Request], object]) -> None:
         """Kill the agent once, when something that holds has been done for it."""
-        self.double.before_answer = lambda request: self._kill_if(holds(request))
+        self.double.before_answer = lambda request: self._kill_if(bool(holds(request)))
 
     def _kill_if(self, is_time: bool) -> None:
         if is_time:

@@ -245,6 +245,7 @@ def test_a_restore_that_is_over_stops_at_once_and_heartbeats_go_on(world: World)
     wait_until(lambda: world.seen("The restore is over: nothing more is brought here."))
 
     assert none_of(world.folder, 1.0)
+    assert not world.is_whole()
     assert not (world.folder / "cache").exists()
     asked, beats = world.double.count("reports"), len(world.double.heartbeats)
     wait_until(lambda: len(world.double.heartbeats) > beats + 10)
@@ -253,11 +254,12 @@ def test_a_restore_that_is_over_stops_at_once_and_heartbeats_go_on(world: World)
 
 
 def test_an_order_to_finish_ends_a_restore_at_once(world: World) -> None:
-    world.store.data_seconds = 0.8
+    world.store.data_seconds = 5.0
     world.agent.start()
-    wait_until(lambda: world.is_in_the_middle() and restics_of(world.folder))
+    wait_until(lambda: world.store.data_requests and restics_of(world.folder))
     order_id = world.double.order("finish")
 
+    # By itself it would take four times as long as one pack does.
     assert world.agent.wait(10) == 0
     assert world.double.done == [order_id]
     assert none_of(world.folder, 0.1)

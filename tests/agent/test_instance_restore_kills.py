@@ -1,6 +1,8 @@
 """An agent that is killed at any moment of a restore, as a process of its own with the real restic."""
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -89,9 +91,7 @@ def test_killed_again_and_again_it_comes_to_its_end(world: World) -> None:
     for number in range(3):
         wanted = world.store.data_requests + number + 1
         world.agent.start()
-        wait_until(
-            lambda wanted=wanted: world.store.data_requests >= wanted or world.double.states()[-1:] == ["usable"]
-        )  # type: ignore[misc]
+        wait_until(partial(has_come_to, world, wanted))
         world.agent.kill()
         assert none_of(world.folder)
     world.store.data_seconds = 0.0
@@ -101,10 +101,24 @@ def test_killed_again_and_again_it_comes_to_its_end(world: World) -> None:
     assert world.is_whole()
 
 
-def test_restic_does_not_outlive_an_agent_that_is_killed(world: World) -> None:
-    world.store.data_seconds = 2.0
+def has_come_to(world: World, data_requests: int) -> bool:
+    return world.store.data_requests >= data_requests or world.double.states()[-1:] == ["usable"]
+
+
+def test_restic_does_not_outlive_an_agent_that_is_killed_however_silent_it_is(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restic_path: str
+) -> None:
+    """One that writes would end by itself when nobody reads it any more."""
+    wrapper = tmp_path / "silent-restic"
+    wrapper.write_text(
+        f'#!/bin/sh\ncase "$*" in *" restore "*) touch {tmp_path}/silent; exec sleep 60 ;; esac\n'
+        f'exec "{restic_path}" "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("RESTIC", str(wrapper))
     world.agent.start()
-    wait_until(lambda: world.double.states() == ["restoring"] and restics_of(world.folder))
+    wait_until((tmp_path / "silent").exists)
+    assert restics_of(world.folder)
     world.agent.kill()
 
-    assert none_of(world.folder, 1.0)
+    assert none_of(world.folder, 2.0)

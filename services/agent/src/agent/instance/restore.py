@@ -13,7 +13,7 @@ from agent.errors import ResticMissing
 from agent.instance import destination
 from agent.instance.clock import Clock
 from agent.instance.config import InstanceConfig, RestoreTarget
-from agent.instance.copying import Copied, Copying
+from agent.instance.copying import Copying
 from agent.instance.destination import TargetUnusable
 from agent.instance.journal import Journal
 from agent.instance.kept import Failure, Phase, Restored, State
@@ -133,9 +133,14 @@ class InstanceRestore:
             )
 
         copied = await copying.copy(note)
+        reports.note("validating")
         files, size_bytes = await copying.count()
-        reports.note("validating", bytes_restored=size_bytes, files_restored=files, total_bytes=size_bytes)
-        warnings = fault_lines(copied.outcome) + self._difference(copied, files, size_bytes)
+        warnings = fault_lines(copied.outcome)
+        if self._state.now.target_began_empty:
+            warnings += difference(copied.record, files, size_bytes)
+        elif copied.record.files is not None and copied.record.size_bytes is not None:
+            # Not all that is there was restored, so the snapshot's own count is the better one.
+            files, size_bytes = copied.record.files, copied.record.size_bytes
         warnings += await asyncio.to_thread(destination.give, folder, target)
         return self._keep_restored(number, folder, files, size_bytes, warnings)
 
@@ -146,11 +151,6 @@ class InstanceRestore:
             raise RestoreImpossible(error.code, error.message) from error
         if self._state.now.target_began_empty is None:
             self._state.change(target_began_empty=is_empty)
-
-    def _difference(self, copied: Copied, files: int, size_bytes: int) -> list[str]:
-        if not self._state.now.target_began_empty:
-            return []
-        return difference(copied.record, files, size_bytes)
 
     def _keep_restored(self, number: int, folder: Path, files: int, size_bytes: int, warnings: list[str]) -> Restored:
         self._keep_warnings(warnings)
