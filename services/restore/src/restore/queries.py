@@ -133,6 +133,12 @@ async def lock(session: AsyncSession, restore_id: UUID, owner_id: UUID | None = 
     return await session.scalar(found.with_for_update(), execution_options={"populate_existing": True})
 
 
+async def is_new(session: AsyncSession, restore_id: UUID) -> bool:
+    """Whether there is no such restore, of whatever owner; until the transaction ends nobody else finds that out."""
+    await session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(restore_id.bytes[:8], signed=True))))
+    return await session.scalar(select(Restore.id).where(Restore.id == restore_id)) is None
+
+
 async def find_ticket(session: AsyncSession, ticket_hash: bytes) -> Ticket | None:
     return await session.scalar(select(Ticket).where(Ticket.ticket_hash == ticket_hash))
 

@@ -22,6 +22,7 @@ from restore.provisioning_client import Place
 from restore.settings import Settings
 from shared.db import Database
 from shared.errors import Kind, ServiceError
+from shared.idempotency import IdempotencyKeyReused
 
 ABANDONED = timedelta(seconds=20)
 """A quote that nobody has been getting for so long is gone on with by a worker."""
@@ -54,6 +55,7 @@ async def order_restore(
 
     Raises:
         ServiceError: What catalog, provisioning or billing refuse, or that the snapshot does not fit the plan.
+        IdempotencyKeyReused: If another restore was begun with this id, which its request's key gives it.
         ServiceUnavailable: If one of the first two does not answer in time; nothing was begun.
     """
     async with database.reading() as session:
@@ -66,7 +68,11 @@ async def order_restore(
         if not fitting.fits(snapshot.size_processed_bytes, offered.disk_bytes):
             raise _too_small(snapshot.size_processed_bytes or 0, offered.disk_bytes)
         async with database.transaction() as session:
-            await _begin(session, wanted, snapshot, settings, now)
+            # The same request may have been sent twice at once.
+            if await queries.is_new(session, wanted.restore_id):
+                await _begin(session, wanted, snapshot, settings, now)
+    elif not _is_of(wanted, *known):
+        raise IdempotencyKeyReused("This Idempotency-Key was used for another restore. Use a new key.")
     await get_quote(database, adapters, wanted.restore_id, now)
 
 
@@ -180,6 +186,15 @@ async def _reserve(adapters: Adapters, cloud: Cloud, instance_id: UUID, place: P
     except errors.InstanceOver:
         return False
     return reserved.status not in RESERVED_ENDS
+
+
+def _is_of(wanted: Wanted, restore: Restore, rest: CloudRestore) -> bool:
+    """Whether the restore is what is wanted."""
+    return (
+        wanted.backup_id in (None, restore.backup_id)
+        and wanted.snapshot_id in (None, restore.snapshot_id)
+        and wanted.place == _place(rest)
+    )
 
 
 async def _begin(
