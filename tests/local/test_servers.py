@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import aio_pika
@@ -49,6 +50,24 @@ async def test_what_a_throw_away_server_keeps_outlives_its_process_and_is_gone_o
     server.destroy()
     assert not server.data.exists()
     assert folder == home or not folder.exists()
+
+
+async def test_a_throw_away_server_of_a_killed_process_is_removed_by_the_next(home: Path) -> None:
+    lines = (
+        "import asyncio, os, signal; from pathlib import Path; from space_local.postgres import Postgres",
+        f"server = Postgres(Path({str(home / 'killed')!r}), fast=True)",
+        "asyncio.run(server.start())",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", "\n".join(lines))
+    assert await killed.wait() == -signal.SIGKILL
+    left = (home / "killed" / "postgres").resolve()
+    in_memory_or_apart = not left.is_relative_to(home)
+    assert (left / "PG_VERSION").exists()
+    async with Postgres(home / "next", fast=True) as server:
+        # Where nothing was put apart it is in its own state folder, and goes with that.
+        assert not left.exists() or left.is_relative_to(home)
+    server.destroy()
 
 
 async def test_a_role_reaches_its_own_database_only(home: Path) -> None:

