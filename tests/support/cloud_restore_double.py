@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -51,7 +52,7 @@ class CloudRestoreDouble:
         self.snapshots = [snapshot(FIRST, "2026-11-01T09:30:00Z"), snapshot(SECOND, "2026-11-02T09:30:00Z")]
         self.offers: dict[str, Any] = OFFERS
         self.methods = [method(CARD, "4242", is_default=True), method(OTHER_CARD, "4444", is_default=False)]
-        self.quote = quote
+        self.quote: Callable[[], dict[str, Any]] = quote
         self.invoice: dict[str, Any] = {}
         self.restores: dict[str, dict[str, Any]] = {}
         self.timelines: dict[str, list[dict[str, Any]]] = defaultdict(list)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from agent.provisioning_wire import Offers, Plan, Provider, Region
 from agent.wire import Backup
 
 SHOWN_SNAPSHOTS = 10
+# So much of a disk may be filled by what is restored.
+DISK_SHARE = Fraction(9, 10)
 UNAVAILABLE = {"sold_out": "sold out", "no_price": "not sold", "unusable": "not just now"}
 
 ChosenT = TypeVar("ChosenT")
@@ -228,7 +231,12 @@ def _unnamed(options: Sequence[str], why: str) -> UsageError:
 def _refusal(plan: Plan, needed_bytes: int | None) -> str | None:
     if not plan.available:
         return UNAVAILABLE.get(str(plan.unavailable_because), "not available")
-    return "too small" if needed_bytes is not None and plan.disk_bytes < needed_bytes else None
+    return None if fits(plan, needed_bytes) else "too small"
+
+
+def fits(plan: Plan, needed_bytes: int | None) -> bool:
+    """Whether the service would take an order of that size; it decides, this only spares the attempt."""
+    return needed_bytes is None or needed_bytes <= plan.disk_bytes * DISK_SHARE
 
 
 def _plans(provider: Provider) -> list[Plan]:

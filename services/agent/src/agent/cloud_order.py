@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from agent import api, cloud_asking, cloud_service, cloud_words, lookup
 from agent.billing_wire import PaymentMethod
-from agent.cloud_choosing import Chooser, CloudRequest, Place, Wish
+from agent.cloud_choosing import Chooser, CloudRequest, Place, Wish, fits
 from agent.cloud_password import KeptPassword
 from agent.cloud_service import RestoreService
 from agent.cloud_wire import CloudRestore, Quote
@@ -17,6 +17,7 @@ from agent.provisioning_wire import Offers
 POLL_SECONDS = 1.0
 # With --no-wait: a declined card is known within seconds.
 HOLD_SECONDS = 30.0
+DROP_SECONDS = 30.0
 
 
 class CloudOrder:
@@ -126,7 +127,7 @@ class CloudOrder:
             for of in offers.providers
             for at in of.regions
             for plan in at.plans
-            if plan.available and plan.disk_bytes > (size_bytes or 0) and plan.plan != place.plan
+            if plan.available and fits(plan, size_bytes)
         ]
         if not fitting:
             return "No plan that can be had now has a disk that is large enough: `space offers`."
@@ -211,7 +212,8 @@ class CloudOrder:
     def _drop(self, found: CloudRestore) -> None:
         """So that the old order does not keep the name from the new one; one that is over is fine too."""
         try:
-            self._service.cancel(found.restore_id)
+            self.found = self._service.cancel(found.restore_id)
+            self._wait_while("undoing", "Order", DROP_SECONDS)
         except ServerRefused as error:
             if cloud_service.is_away(error):
                 raise

@@ -1,5 +1,6 @@
 """A restore to the cloud in words: its states, its charges line by line, how it ended and what to do next."""
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ NOT_CONFIRMED = frozenset({"quoting", "quoted"})
 # Its instance will ask for the password, or does.
 BEFORE_DATA = frozenset({"quoted", "authorising", "provisioning", "installing", "awaiting_password"})
 
-_STATES = {
+STATES = {
     "quoting": "The charges are being worked out",
     "quoted": "The order is quoted and waits for your word",
     "authorising": "The payment is being held",
@@ -38,6 +39,8 @@ _STATES = {
     "expired": "The restore has expired",
     "returned": "The restore was given up and its instance returned",
 }
+_COMMAND = re.compile(r"`[^`]*`")
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 _UNTAKEN = frozenset({"none", "refused", "released"})
 _NEXT = {
     "disk_full": "Order a plan with a larger disk: `space restore --to-cloud`.",
@@ -49,7 +52,7 @@ _NEXT = {
 
 
 def state_text(state: str) -> str:
-    return _STATES.get(state) or state.replace("_", " ").capitalize()
+    return STATES.get(state) or state.replace("_", " ").capitalize()
 
 
 def command(found: CloudRestore, verb: str = "resume") -> str:
@@ -60,10 +63,12 @@ def command(found: CloudRestore, verb: str = "resume") -> str:
 
 
 def wrapped(words: str, indent: str = "") -> list[str]:
-    """Lines that a terminal does not break inside a word."""
-    return textwrap.wrap(
-        words, width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    """Lines that a terminal does not break, and a command in them stays in one piece, so that it can be copied."""
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _UNBROKEN), words)
+    lines = textwrap.wrap(
+        kept, width(), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
     )
+    return [line.replace(_UNBROKEN, " ") for line in lines]
 
 
 def width() -> int:

@@ -108,8 +108,8 @@ def run(
 ) -> None:
     """Restore a snapshot into a folder, or to a new instance in the cloud, verified.
 
-    After an interruption the same command goes on in the same folder; a restore to the cloud goes on by itself, and
-    `--resume ID` comes back to it. The password never leaves this machine, but sealed to the instance itself.
+    After an interruption the same command goes on in the same folder. A restore to the cloud goes on by itself: come
+    back to it with --resume. The password leaves this machine only sealed, and only the new instance can open it.
 
     Exit code 3: all content is there and verified, but something else was not as it should be; it is listed.
     """
