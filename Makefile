@@ -3,6 +3,8 @@ PYTHON_BIN := .venv/bin/python
 LOCAL := $(PYTHON_BIN) -m space_local
 SERVICE ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.space/tools:$(PATH)
+# Tests and tools start hundreds of Pythons, each of which would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo run stop status invite dead-letters prices credit stuck redrive orphans migrate check lint types test test-unit simulate chaos bench docs fmt lock clean destroy

@@ -72,7 +72,7 @@ def link(distributions: Iterable[str], folder: Path) -> None:
     for name in distributions:
         distribution = importlib.metadata.distribution(name)
         for file in distribution.files or []:
-            if ".." not in file.parts and file.suffix != ".pyc":
+            if ".." not in file.parts:
                 target = folder / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(Path(str(distribution.locate_file(file))))
@@ -105,7 +105,8 @@ def run(python: Path, *arguments: str, path: str = "") -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        # Only what hangs takes as long; the rules of billing need half a minute of a processor that is free.
+        timeout=600,
     )
 
 

@@ -62,7 +62,6 @@ async def test_a_throw_away_server_of_a_killed_process_is_removed_by_the_next(ho
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", "\n".join(lines))
     assert await killed.wait() == -signal.SIGKILL
     left = (home / "killed" / "postgres").resolve()
-    in_memory_or_apart = not left.is_relative_to(home)
     assert (left / "PG_VERSION").exists()
     async with Postgres(home / "next", fast=True) as server:
         # Where nothing was put apart it is in its own state folder, and goes with that.
