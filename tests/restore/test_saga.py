@@ -12,8 +12,9 @@ from restore.domain.axes import Compute, Payment
 from restore.domain.order import CANCELLED_BY, MACHINES, TERMINAL, TRANSITIONS, State, Trigger
 from restore.domain.saga import Effect, Fact, Saga, heed
 from tests.restore.model.search import Reached, explore
-from tests.restore.model.world import World
+from tests.restore.model.world import LISTENING, World
 
+STOPPED_BY_RETURN = LISTENING | {State.AUTHORISING}
 ASKS_AGAIN = (Fact.TIME_OVER, Fact.REDRIVEN)
 WAITED_FOR: dict[Effect, Payment | Compute | State] = {
     Effect.HOLD_MONEY: Payment.ASKED,
@@ -88,6 +89,27 @@ def test_an_end_is_balanced_and_says_why(sagas: list[Saga]) -> None:
             assert not saga.is_balanced
         if saga.state in (State.CAPTURING, State.COMPLETED):
             assert saga.ending is None
+
+
+def test_nothing_waits_for_what_is_known_already(sagas: list[Saga]) -> None:
+    for saga in sagas:
+        if saga.state is State.AUTHORISING:
+            assert saga.payment is Payment.ASKED, saga
+        if saga.state in LISTENING:
+            assert saga.payment in (Payment.HELD, Payment.RELEASED, Payment.REFUSED), saga
+            assert saga.compute not in (Compute.NONE, Compute.RESERVED, Compute.GONE), saga
+        if saga.compute is Compute.UNWANTED and saga.ending is None:
+            assert (saga.state, saga.machine) == (State.PROVISIONING, MACHINES), saga
+        if saga.state is State.CAPTURING:
+            assert saga.payment is Payment.CAPTURE_ASKED, saga
+
+
+def test_an_owner_who_returns_the_instance_calls_the_restore_off(sagas: list[Saga]) -> None:
+    for saga in sagas:
+        if saga.compute not in (Compute.NONE, Compute.GONE) and saga.state in STOPPED_BY_RETURN:
+            step = heed(saga, Fact.MACHINE_TAKEN_BACK)
+            given_up = saga.state in (State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD)
+            assert step.saga.ending is (Trigger.GIVE_UP if given_up else Trigger.CANCEL), saga
 
 
 def test_what_is_undone_lets_go_of_everything_at_once(sagas: list[Saga]) -> None:
