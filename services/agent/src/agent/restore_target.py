@@ -127,7 +127,10 @@ def count(target: Path) -> tuple[int, int]:
     files = size_bytes = 0
     for folder, _, names in os.walk(target):
         for name in names:
-            found = (Path(folder) / name).lstat()
+            try:
+                found = (Path(folder) / name).lstat()
+            except FileNotFoundError:
+                continue
             if stat.S_ISREG(found.st_mode):
                 files += 1
                 size_bytes += found.st_size

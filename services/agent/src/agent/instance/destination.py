@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -83,7 +84,6 @@ def give(folder: Path, target: RestoreTarget) -> list[str]:
                 count += 1
                 if count <= KEPT_FAULTS:
                     faults.append(f"{path_text(Path(path) / name)}: the owner cannot be set: {error.strerror}")
-    os.chown(folder, target.uid, target.gid, follow_symlinks=False)
     if count > KEPT_FAULTS:
         faults.append(f"and {count - KEPT_FAULTS} more")
     return faults
@@ -105,9 +105,20 @@ def _matches(folder: Path, part: str) -> Iterator[Path]:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, list[str], int]]:
-    """Every folder below with the names in it and a handle, which stays the same folder whatever is renamed."""
+    """Every folder with the names in it and a handle, which stays the same folder whatever is renamed."""
+    with _opened(folder.parent) as handle:
+        yield str(folder.parent), [folder.name], handle
     for path, folders, files, handle in os.fwalk(folder, follow_symlinks=False):
         yield path, [*folders, *files], handle
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _give(name: str, handle: int, target: RestoreTarget) -> None:

@@ -18,7 +18,6 @@ from agent.instance.restore_calls import RestoreImpossible
 from agent.restic import texts
 from agent.restic.texts import Trouble
 
-REASON_CHARACTERS = 500
 # The store may have sent it wrongly once; what is wrong again is wrong.
 DAMAGED_TRIES = 2
 # What restic says of a network is not always known for what it is.
@@ -43,7 +42,7 @@ def passes(error: SpaceError) -> bool:
 
 def impossible(error: SpaceError, tries: int) -> RestoreImpossible | None:
     """What the service is told when there is no use in another try; `tries` is how many have failed so."""
-    reason = error.message[:REASON_CHARACTERS]
+    reason = error.message
     if passes(error):
         return None
     if isinstance(error, DiskFull | TargetUnusable):

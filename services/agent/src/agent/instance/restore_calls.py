@@ -11,6 +11,7 @@ from agent.instance.patience import Patience
 from agent.instance.server import CallFailed, Refused, Server
 from agent.wire import Answer, Redeemed
 
+REASON_CHARACTERS = 500
 _FINAL = frozenset({"snapshot_not_restorable", "repository_missing"})
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
@@ -22,12 +23,12 @@ class RestoreEnded(Exception):
 
 
 class RestoreImpossible(Exception):
-    """It can never be finished; `code` and `reason` are what the service is told."""
+    """It can never be finished; `code` and `reason` are what the service is told, which takes no more of it."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason
+        self.reason = reason[:REASON_CHARACTERS]
 
 
 class Offered(Answer):
