@@ -15,6 +15,23 @@ from tests.restore.model.search import Reached, explore
 from tests.restore.model.world import LISTENING, World
 
 STOPPED_BY_RETURN = LISTENING | {State.AUTHORISING}
+ENDED_BY = {
+    Fact.CANCELLED: Trigger.CANCEL,
+    Fact.MACHINE_TAKEN_BACK: Trigger.CANCEL,
+    Fact.PASSWORDS_OVER: Trigger.GIVE_UP,
+    Fact.MONEY_RELEASED: Trigger.EXPIRE,
+    Fact.MONEY_CAPTURED: Trigger.EXPIRE,
+    Fact.MACHINE_LOST: Trigger.FAIL,
+    Fact.MACHINE_REFUSED: Trigger.FAIL,
+    Fact.BACKUP_DELETED: Trigger.FAIL,
+    Fact.DATA_FAILED: Trigger.FAIL,
+}
+ENDED_BY_TIME = {
+    State.QUOTED: Trigger.EXPIRE,
+    State.AUTHORISING: Trigger.EXPIRE,
+    State.AWAITING_PASSWORD: Trigger.GIVE_UP,
+}
+"""In which states running out of time is nobody's failure; in others it is."""
 ASKS_AGAIN = (Fact.TIME_OVER, Fact.REDRIVEN)
 WAITED_FOR: dict[Effect, Payment | Compute | State] = {
     Effect.HOLD_MONEY: Payment.ASKED,
@@ -110,6 +127,55 @@ def test_an_owner_who_returns_the_instance_calls_the_restore_off(sagas: list[Sag
             step = heed(saga, Fact.MACHINE_TAKEN_BACK)
             given_up = saga.state in (State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD)
             assert step.saga.ending is (Trigger.GIVE_UP if given_up else Trigger.CANCEL), saga
+
+
+def test_a_restore_is_undone_for_the_reason_that_was_heard(sagas: list[Saga]) -> None:
+    for saga, fact in product(sagas, Fact):
+        step = heed(saga, fact)
+        if step.saga.ending is not saga.ending:
+            assert saga.ending is None, (saga, fact)
+            expected = ENDED_BY.get(fact) or ENDED_BY_TIME.get(saga.state, Trigger.FAIL)
+            if saga.state in (State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD) and expected is Trigger.CANCEL:
+                expected = Trigger.GIVE_UP
+            assert step.saga.ending is expected, (saga, fact)
+
+
+@pytest.mark.parametrize(
+    ("state", "fact", "target"),
+    [
+        (State.AWAITING_PASSWORD, Fact.PASSWORD_SEALED, State.VERIFYING_PASSWORD),
+        (State.VERIFYING_PASSWORD, Fact.PASSWORD_WRONG, State.AWAITING_PASSWORD),
+        (State.VERIFYING_PASSWORD, Fact.PASSWORD_RIGHT, State.RESTORING),
+        (State.AWAITING_PASSWORD, Fact.PASSWORD_RIGHT, State.RESTORING),
+        (State.AWAITING_PASSWORD, Fact.PASSWORD_WRONG, State.AWAITING_PASSWORD),
+        (State.VERIFYING_PASSWORD, Fact.TIME_OVER, State.AWAITING_PASSWORD),
+        (State.VERIFYING_PASSWORD, Fact.KEY_OFFERED, State.AWAITING_PASSWORD),
+        (State.RESTORING, Fact.KEY_OFFERED, State.AWAITING_PASSWORD),
+        (State.VALIDATING, Fact.KEY_OFFERED, State.AWAITING_PASSWORD),
+        (State.RESTORING, Fact.DATA_VALIDATING, State.VALIDATING),
+        (State.RESTORING, Fact.DATA_USABLE, State.CAPTURING),
+        (State.VALIDATING, Fact.DATA_USABLE, State.CAPTURING),
+        (State.RESTORING, Fact.CANCELLED, State.RESTORING),
+        (State.VALIDATING, Fact.BACKUP_DELETED, State.VALIDATING),
+    ],
+)
+def test_what_an_agent_and_its_owner_say_leads_here(state: State, fact: Fact, target: State, sagas: list[Saga]) -> None:
+    there = [saga for saga in sagas if saga.state is state]
+    assert there
+    assert {heed(saga, fact).saga.state for saga in there} == {target}
+
+
+@pytest.mark.parametrize("state", [State.PROVISIONING, State.INSTALLING])
+@pytest.mark.parametrize("word", [Fact.MACHINE_LOST, Fact.MACHINE_REFUSED])
+def test_a_late_machine_is_replaced_once_it_is_gone(state: State, word: Fact, sagas: list[Saga]) -> None:
+    tried = [saga for saga in sagas if saga.state is state and saga.machine == 1]
+    assert tried
+    for saga in tried:
+        late = heed(saga, Fact.TIME_OVER)
+        assert (late.saga.state, late.effects) == (State.PROVISIONING, (Effect.RETURN_MACHINE,))
+        gone = heed(late.saga, word)
+        assert (gone.saga.state, gone.saga.compute, gone.saga.machine) == (State.PROVISIONING, Compute.WANTED, 2)
+        assert gone.effects == (Effect.WANT_MACHINE,)
 
 
 def test_what_is_undone_lets_go_of_everything_at_once(sagas: list[Saga]) -> None:
