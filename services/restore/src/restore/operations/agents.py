@@ -103,16 +103,18 @@ async def record_report(
     if cloud.saga.state in saga.DONE:
         return
     cloud.restore.heard_at = now
+    if report.round != cloud.rest.round:
+        # What an agent said before it was restarted is not so any more.
+        return
     match report.state:
         case AgentState.PASSWORD_WRONG:
-            await passwords.judge(session, cloud, report.round, is_right=False, now=now)
+            await passwords.judge(session, cloud, is_right=False, now=now)
             return
         case AgentState.FAILED:
-            if report.round == cloud.rest.round:
-                said = Said(report.code or "restore_failed", report.reason or REASON_OF_NONE)
-                await saga.heed(session, cloud, Fact.DATA_FAILED, now, said)
+            said = Said(report.code or "restore_failed", report.reason or REASON_OF_NONE)
+            await saga.heed(session, cloud, Fact.DATA_FAILED, now, said)
             return
-    await passwords.judge(session, cloud, report.round, is_right=True, now=now)
+    await passwords.judge(session, cloud, is_right=True, now=now)
     if report.state is AgentState.VALIDATING:
         await saga.heed(session, cloud, Fact.DATA_VALIDATING, now)
     await _note(session, cloud, report, now)

@@ -45,7 +45,7 @@ async def hear(session: AsyncSession, event: Word, now: datetime) -> None:
             fact = Fact.MACHINE_REFUSED if event.code in FOR_GOOD else Fact.MACHINE_LOST
             await _lose(session, cloud, fact, Said(event.code, event.reason), now)
         case InstanceReturned(cause="owner"):
-            await _lose(session, cloud, Fact.MACHINE_TAKEN_BACK, _TAKEN_BACK, now)
+            await saga.heed(session, cloud, Fact.MACHINE_TAKEN_BACK, now, _TAKEN_BACK)
         case InstanceReturned():
             await _lose(session, cloud, Fact.MACHINE_LOST, _LOST, now)
 
@@ -59,8 +59,8 @@ async def end_restores_of_backup(session: AsyncSession, owner_id: UUID, backup_i
 
 
 async def _lose(session: AsyncSession, cloud: Cloud, fact: Fact, said: Said, now: datetime) -> None:
-    # A machine that was not wanted any more is gone as it should be.
-    await saga.heed(session, cloud, fact, now, None if cloud.saga.compute is Compute.UNWANTED else said)
+    is_as_it_should_be = cloud.saga.compute is Compute.UNWANTED and fact is not Fact.MACHINE_TAKEN_BACK
+    await saga.heed(session, cloud, fact, now, None if is_as_it_should_be else said)
 
 
 _TAKEN_BACK = Said("instance_returned", "Its owner returned the instance.")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -86,7 +87,7 @@ async def send_password(
     if number != rest.round:
         raise errors.RoundOver("The machine has another key by now. Seal the password for that one.", round=rest.round)
     if rest.password_not_before is not None and now < rest.password_not_before:
-        seconds = max(1, round((rest.password_not_before - now).total_seconds()))
+        seconds = ceil((rest.password_not_before - now).total_seconds())
         raise errors.TooSoon(
             f"After a wrong password the next is taken in {seconds} seconds.", retry_after_seconds=seconds
         )
@@ -110,12 +111,9 @@ async def find_round(session: AsyncSession, restore_id: UUID, number: int) -> Ro
     return Round(is_current, cloud.rest.sealed_password if waiting else None)
 
 
-async def judge(session: AsyncSession, cloud: Cloud, number: int, *, is_right: bool, now: datetime) -> None:
-    """The agent's verdict on the password of a round; of another round it says nothing."""
-    rest = cloud.rest
-    if number != rest.round:
-        return
-    state = cloud.saga.state
+async def judge(session: AsyncSession, cloud: Cloud, *, is_right: bool, now: datetime) -> None:
+    """The agent's verdict on the password of the newest round."""
+    rest, state = cloud.rest, cloud.saga.state
     if is_right:
         if state in (State.VERIFYING_PASSWORD, State.AWAITING_PASSWORD):
             _forget(rest)

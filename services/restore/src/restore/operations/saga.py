@@ -148,6 +148,9 @@ def _set_deadline(cloud: Cloud, before: Saga, step: Step, now: datetime) -> None
         if step.saga.state in order.ASKED_AGAIN and step.effects:
             rest.asked += 1
             restore.due_at = order.due_at(step.saga.state, now)
+        elif Effect.WANT_MACHINE in step.effects:
+            # The machine before has taken its time to go; the next has its own.
+            restore.due_at = order.due_at(step.saga.state, now)
         return
     rest.asked = 0
     if step.saga.state is State.QUOTED and rest.quote is not None:
