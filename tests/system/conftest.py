@@ -16,12 +16,14 @@ from tests.support.devices import Device
 from tests.support.events import Tap
 from tests.support.folders import Entry, contents, fill
 from tests.support.whole_system import WholeSystem
+from tests.system.cloud.customer import Customer
 
 BOOTSTRAPPED = Path(__file__).parents[2] / ".space" / "tools" / "restic"
 PASSWORD = "correct horse battery staple"
-SETTINGS = {"RESTORE_REDEEM_ATTEMPTS_PER_MINUTE": "10000"}
+SETTINGS = {"RESTORE_REDEEM_ATTEMPTS_PER_MINUTE": "10000", "PROVISIONING_HEARTBEAT_SECONDS": "1"}
 
 NewDevice = Callable[..., Device]
+NewCustomer = Callable[..., Customer]
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +118,54 @@ def alice(new_device: NewDevice) -> Device:
 @pytest.fixture
 def bob(new_device: NewDevice) -> Device:
     return new_device("bob")
+
+
+@pytest.fixture(scope="package")
+def _regular(
+    running_system: WholeSystem, tmp_path_factory: pytest.TempPathFactory, restic_path: str
+) -> tuple[Customer, str, dict[str, Entry]]:
+    folder = tmp_path_factory.mktemp("regular")
+    device = Device(running_system.origin, folder / "machine", restic_path)
+    device.space("login", "--name", "regular@olares.com")
+    source = fill(folder / "photos", files=4)
+    made = device.back_up(source, "photos", PASSWORD)
+    customer = Customer(running_system, device)
+    customer.add_card()
+    return customer, made["backup_id"], contents(source)
+
+
+@pytest.fixture
+def customer(whole: WholeSystem, _regular: tuple[Customer, str, dict[str, Entry]]) -> Customer:
+    """An owner with a card that pays, of whom nothing runs."""
+    return _regular[0]
+
+
+@pytest.fixture
+def backup_id(_regular: tuple[Customer, str, dict[str, Entry]]) -> str:
+    return _regular[1]
+
+
+@pytest.fixture
+def files(_regular: tuple[Customer, str, dict[str, Entry]]) -> dict[str, Entry]:
+    return _regular[2]
+
+
+@pytest.fixture
+def name() -> str:
+    return f"home-{uuid4().hex[:8]}@olares.com"
+
+
+@pytest.fixture
+def new_customer(whole: WholeSystem, new_device: NewDevice) -> NewCustomer:
+    """An owner of their own, with one card or several."""
+
+    def make(*cards: str) -> Customer:
+        customer = Customer(whole, new_device("carol"))
+        for card in cards or ("visa",):
+            customer.add_card(card)
+        return customer
+
+    return make
 
 
 def in_the_middle(whole: WholeSystem, device: Device, source: Path, name: str) -> subprocess.Popen[str]:
