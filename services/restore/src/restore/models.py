@@ -38,6 +38,7 @@ class Base(DeclarativeBase):
     }
 
 
+OPEN_TO_CLOUD = "target = 'cloud' AND ended_at IS NULL"
 STATES = sorted({str(state) for state in (*State, *order.State)})
 TRIGGERS = sorted({str(trigger) for trigger in (*Trigger, *order.Trigger)})
 """Of restores to local and to the cloud."""
@@ -88,6 +89,10 @@ class Restore(Base):
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "backup_id"),
         Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        # What workers look through again and again: the few restores to the cloud that are not over.
+        Index(
+            "ix_restores_open", "state", "updated_at", postgresql_where=text("target = 'cloud' AND ended_at IS NULL")
+        ),
     )
 
 

@@ -14,6 +14,9 @@ from restore.models import CloudRestore, RedeemAttempts, Restore, Ticket, Timeli
 
 RATE_WINDOW = timedelta(minutes=1)
 
+OPEN = (Restore.target == "cloud", Restore.ended_at.is_(None))
+"""Restores to the cloud that are not over, as their index has them."""
+
 # What an owner sees of a restore, and how it is called outside.
 SHOWN = (
     Restore.id.label("restore_id"),
@@ -264,7 +267,7 @@ async def claim_unquoted(session: AsyncSession, now: datetime, idle: timedelta, 
     """Restores that nobody has been getting a quote for lately; they are the claimer's for as long."""
     idle_ones = (
         select(Restore.id)
-        .where(Restore.state == order.State.QUOTING, Restore.updated_at <= now - idle)
+        .where(*OPEN, Restore.state == order.State.QUOTING, Restore.updated_at <= now - idle)
         .order_by(Restore.updated_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -278,8 +281,7 @@ async def open_cloud_restores_of_backup(session: AsyncSession, owner_id: UUID, b
     found = select(Restore.id).where(
         Restore.owner_id == owner_id,
         Restore.backup_id == backup_id,
-        Restore.target == "cloud",
-        Restore.state.not_in(order.TERMINAL),
+        *OPEN,
     )
     return (await session.scalars(found.order_by(Restore.id))).all()
 
@@ -287,13 +289,13 @@ async def open_cloud_restores_of_backup(session: AsyncSession, owner_id: UUID, b
 async def parked(session: AsyncSession) -> Sequence[tuple[Restore, CloudRestore]]:
     """Restores that wait for an operator, the longest first."""
     found = select(Restore, CloudRestore).join(CloudRestore)
-    found = found.where(Restore.state == order.State.NEEDS_OPERATOR).order_by(Restore.updated_at).limit(500)
+    found = found.where(*OPEN, Restore.state == order.State.NEEDS_OPERATOR).order_by(Restore.updated_at).limit(500)
     return [(row[0], row[1]) for row in await session.execute(found)]
 
 
 async def count_open(session: AsyncSession) -> dict[str, int]:
     """How many restores to the cloud are in each state that is no end."""
-    counted = select(Restore.state, func.count()).where(Restore.target == "cloud", Restore.state.not_in(order.TERMINAL))
+    counted = select(Restore.state, func.count()).where(*OPEN)
     return {row[0]: row[1] for row in await session.execute(counted.group_by(Restore.state))}
 
 

@@ -155,6 +155,13 @@ def upgrade() -> None:
     )
     allow("restores", "target", ["local", "cloud"])
     allow("restores", "state", STATES)
+    op.create_index(
+        "ix_restores_open",
+        "restores",
+        ["state", "updated_at"],
+        unique=False,
+        postgresql_where=sa.text("target = 'cloud' AND ended_at IS NULL"),
+    )
     allow("timeline", "kind", KINDS)
     allow("timeline", "source", STATES)
     allow("timeline", "trigger", TRIGGERS)
@@ -162,6 +169,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index(
+        "ix_restores_open", table_name="restores", postgresql_where=sa.text("target = 'cloud' AND ended_at IS NULL")
+    )
     op.execute("DELETE FROM timeline WHERE restore_id IN (SELECT restore_id FROM cloud_restores)")
     op.drop_table("cloud_restores")
     op.execute("DELETE FROM restores WHERE target = 'cloud'")
