@@ -255,7 +255,8 @@ async def test_dying_in_a_turn_of_the_jobs_does_nothing_by_halves(cloud: Cloud) 
     other, _ = await cloud.to(State.AUTHORISING, "bob@olares.com")
     later = datetime.now(UTC) + timedelta(hours=25)
     runtime = cloud.restore.runtime
-    dying: Any = replace(runtime, database=MortalDatabase(runtime.database, 1, "before"))
+    mortal_one: Any = MortalDatabase(runtime.database, 1, "before")
+    dying = replace(runtime, database=mortal_one)
     with pytest.raises(Died):
         await jobs.end_waits(dying, later)
     assert [await cloud.state(each) for each in (restore_id, other)] == ["quoted", "authorising"]

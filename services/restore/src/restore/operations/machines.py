@@ -18,6 +18,8 @@ Word = InstanceRunning | InstanceEnrolled | InstanceFailed | InstanceReturned
 
 FOR_GOOD = frozenset({"offer_unknown", "offer_unavailable", "instance_name_invalid", "name_in_use"})
 """Failures that another machine would meet as well."""
+EXPECTED = frozenset({Compute.WANTED, Compute.RUNNING, Compute.ENROLLED})
+"""Of a machine that is to go, or is gone, no late word is kept."""
 BACKUP_DELETED = Said("backup_deleted", "The backup was deleted: there is nothing left to restore.")
 
 log = structlog.get_logger(__name__)
@@ -33,8 +35,9 @@ async def hear(session: AsyncSession, event: Word, now: datetime) -> None:
         return
     match event:
         case InstanceRunning():
-            cloud.rest.address = event.address
-            cloud.rest.running_at = event.running_at
+            if cloud.saga.compute in EXPECTED:
+                cloud.rest.address = event.address
+                cloud.rest.running_at = event.running_at
             await saga.heed(session, cloud, Fact.MACHINE_RUNNING, now)
         case InstanceEnrolled():
             cloud.rest.agent_key = base64.urlsafe_b64decode(event.public_key + "=")
