@@ -20,6 +20,7 @@ REFUSALS = (
     errors.SnapshotNotRestorable,
     errors.RepositoryMissing,
     errors.TooManyRequests,
+    errors.PinTooLate,
 )
 
 

@@ -101,6 +101,13 @@ class TooManyRequests(ServiceError):
     kind = Kind.RATE_LIMITED
 
 
+class PinTooLate(ServiceError):
+    """The restore is over as far as catalog knows, so nothing is kept for it any more."""
+
+    code = "pin_too_late"
+    kind = Kind.GONE
+
+
 class OfferUnknown(ServiceError):
     """Nothing of that name is offered there, says provisioning."""
 
