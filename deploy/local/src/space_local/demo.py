@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import random
 import shutil
@@ -11,15 +10,27 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from space_local import demo_bill
-from space_local.demo_tools import BACKUP, PRICES, Demo, NotAsItShouldBe, measure, quoted, read, size_text, space, step
+from space_local import demo_bill, demo_cloud
+from space_local.demo_tools import (
+    BACKUP,
+    PASSWORD,
+    PRICES,
+    WRONG_PASSWORD,
+    Demo,
+    NotAsItShouldBe,
+    compare,
+    measure,
+    quoted,
+    read,
+    size_text,
+    space,
+    step,
+)
 from space_local.errors import LocalError, tail
 from space_local.options import PROJECT
 from space_local.process import Child
 from space_local.terminal import Terminal
 
-PASSWORD = "correct horse battery staple"  # noqa: S105  (of a demonstration)
-WRONG_PASSWORD = "correct horse battery stable"  # noqa: S105
 SAMPLE_BYTES = 200 * 2**20
 SAMPLE_FOLDERS = ("/usr/share", "/usr/lib", "/etc/ssl", str(PROJECT / ".venv" / "lib"))
 LARGEST_SAMPLE = 20 * 2**20
@@ -97,9 +108,11 @@ def _tell_with_system(demo: Demo) -> None:
     _restore(demo)
 
     step("Comparing every file by SHA-256")
-    _compare(demo.files, demo.restored)
+    compare(demo.files, demo.restored)
 
-    demo_bill.look_at_the_bill(demo)
+    settled_at = demo_cloud.restore_to_the_cloud(demo)
+
+    demo_bill.look_at_the_bill(demo, settled_at)
 
 
 def _gather(demo: Demo, source: Path | None) -> None:
@@ -229,28 +242,6 @@ def _check_storage(demo: Demo, of_others: int) -> None:
 
 def _stored(demo: Demo) -> int:
     return measure(demo.system / "store")[1]
-
-
-def _compare(left: Path, right: Path) -> None:
-    ours, theirs = _digests(left), _digests(right)
-    different = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
-    if different:
-        raise NotAsItShouldBe(f"{len(different)} files differ, the first: {', '.join(different[:5])}")
-    print(f"  {len(ours)} files and links, all the same")
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    found = {}
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root, name)
-            key = str(path.relative_to(folder))
-            if path.is_symlink():
-                found[key] = f"-> {path.readlink()}"
-            elif path.is_file():
-                with path.open("rb") as file:
-                    found[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
 
 
 if __name__ == "__main__":

@@ -43,8 +43,12 @@ def meet_the_limit(demo: Demo, backup: list[str]) -> None:
     step("With it, the backup goes on")
 
 
-def look_at_the_bill(demo: Demo) -> None:
-    """The use grows by the second; after a month there is an invoice, and it is what we compute ourselves."""
+def look_at_the_bill(demo: Demo, settled_at: datetime) -> None:
+    """The use grows by the second; after a month there is an invoice, and it is what we compute ourselves.
+
+    Args:
+        settled_at: When the instance was returned: what was used until then is on the bill of its return.
+    """
     step("What is used, and what it comes to")
     space(demo, "usage")
     before = _until_metered(demo)
@@ -60,6 +64,10 @@ def look_at_the_bill(demo: Demo) -> None:
 
     start = datetime.fromisoformat(samples[0]["measured_at"]).replace(microsecond=0)
     end = month_later(start)
+    settled_at = settled_at.replace(microsecond=0)
+    settled = [each for each in read(demo, "invoices") if each["kind"] == "settlement"]
+    before_return = compute_minor(samples, start, settled_at, allowance, price)
+    _expect(sum(each["total"]["amount_minor"] for each in settled), before_return, "minor units until the return")
     step(f"A month passes for this owner, until {end + FINAL_AFTER:%Y-%m-%d %H:%M}")
     numbers = asyncio.run(_travel(demo, end + FINAL_AFTER))
     if not is_charged:
@@ -71,7 +79,8 @@ def look_at_the_bill(demo: Demo) -> None:
     pdf = demo.folder / f"invoice-{numbers[0]}.pdf"
     pdf.unlink(missing_ok=True)
     space(demo, "invoice", numbers[0], "--pdf", str(pdf))
-    _check_invoice(read(demo, "invoice", numbers[0]), compute_minor(samples, start, end, allowance, price), start, end)
+    computed = compute_minor(samples, settled_at, end, allowance, price)
+    _check_invoice(read(demo, "invoice", numbers[0]), computed, settled_at, end)
     if not pdf.read_bytes().startswith(b"%PDF-"):
         raise NotAsItShouldBe(f"{pdf} is not a PDF.")
     print(f"  the invoice as a document: {pdf}")

@@ -1,5 +1,6 @@
 """What the steps of the demonstration share: where it keeps things, and the `space` command as a person runs it."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ from space_local.options import PROJECT, Options
 from space_local.ports import Ports
 
 BACKUP = "demo files"
+PASSWORD = "correct horse battery staple"  # noqa: S105  (of a demonstration)
+WRONG_PASSWORD = "correct horse battery stable"  # noqa: S105
 PRICES = Path(__file__).with_name("demo_prices.yaml")
 
 
@@ -105,6 +108,33 @@ def measure(folder: Path) -> tuple[int, int]:
     """How many files there are below a folder, and their bytes."""
     sizes = [Path(root, name).lstat().st_size for root, _, names in os.walk(folder) for name in names]
     return len(sizes), sum(sizes)
+
+
+def compare(left: Path, right: Path) -> None:
+    """Every file and link of the one is in the other, and nothing else.
+
+    Raises:
+        NotAsItShouldBe: They differ.
+    """
+    ours, theirs = _digests(left), _digests(right)
+    different = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+    if different:
+        raise NotAsItShouldBe(f"{len(different)} files differ, the first: {', '.join(different[:5])}")
+    print(f"  {len(ours)} files and links, all the same")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    found = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            key = str(path.relative_to(folder))
+            if path.is_symlink():
+                found[key] = f"-> {path.readlink()}"
+            elif path.is_file():
+                with path.open("rb") as file:
+                    found[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def step(title: str) -> None:

@@ -11,6 +11,8 @@ from typing import Self
 
 from space_local.errors import LocalError
 
+SPINNERS = {chr(code) for code in range(0x2800, 0x2900)}
+"""Braille patterns, whose dots go round while something is waited for."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
 
@@ -62,9 +64,10 @@ class Terminal:
         return self._code
 
     def lines(self) -> list[str]:
-        """What was printed, as it stands at the end: no colours, of a progress line only its last state."""
+        """What was printed, as it stands at the end: no colours, no spinners, of a progress line its last state."""
         plain = ESCAPES.sub("", self._seen).replace("\r\n", "\n")
-        return [last for line in plain.split("\n") if (last := line.rpartition("\r")[2].rstrip())]
+        lines = (line.rpartition("\r")[2].rstrip() for line in plain.split("\n"))
+        return [line for line in lines if line and line[0] not in SPINNERS]
 
     def _read(self, seconds: float) -> bool:
         """Take what there is to read; False once the program has closed its terminal."""
