@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import select, update
 
 from catalog import consumers, queries
+from catalog.domain.gate import Access
 from catalog.domain.layout import repository_name
 from catalog.domain.lifecycle import State
 from catalog.errors import BackupDeleted, PinTooLate
-from catalog.models import Backup, RestorePin, Snapshot
+from catalog.models import Backup, OwnerSpace, RestorePin, Snapshot, StorageKey
 from catalog.operations import restores
 from catalog.operations.remove import begin_due_removal
+from catalog.operations.storage_keys import Wanted, issue_key
 from shared.db import Database
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
 from tests.support.running import Running
@@ -95,6 +97,17 @@ class World:
     async def pin(self, restore_id: UUID) -> None:
         answer = await self.ask(restore_id=restore_id, backup_id=self.backup_id)
         assert answer.status_code == 200, answer.text
+
+    async def issue_key(self, restore_id: UUID) -> None:
+        async with self.database.transaction() as session:
+            await session.execute(update(OwnerSpace).values(prepared=True))
+        wanted = Wanted(self.owner.owner_id, self.backup_id, Access.READ, timedelta(hours=1), restore_id=restore_id)
+        await issue_key(self.database, self.catalog.runtime.adapters, wanted, timedelta(0), datetime.now(UTC))
+
+    async def live_keys(self, restore_id: UUID) -> int:
+        live = StorageKey.restore_id == restore_id, StorageKey.revoked_at.is_(None)
+        async with self.database.reading() as session:
+            return len((await session.scalars(select(StorageKey).where(*live))).all())
 
     async def end(self, restore_id: UUID, how: str = "completed", target: str = "cloud") -> None:
         about: dict[str, Any] = {
@@ -310,3 +323,42 @@ async def test_of_two_pins_of_one_restore_at_once_both_are_given_the_same_snapsh
         await asyncio.sleep(0.1)
         assert not contender.done()
     assert await contender == older
+
+
+async def test_a_restore_that_has_ended_is_given_no_key(world: World) -> None:
+    restore_id = uuid4()
+    await world.pin(restore_id)
+    await world.end(restore_id, "cancelled")
+    with pytest.raises(PinTooLate):
+        await world.issue_key(restore_id)
+    assert await world.live_keys(restore_id) == 0
+
+
+async def test_a_key_that_is_issued_while_its_restore_ends_is_refused(world: World) -> None:
+    restore_id = uuid4()
+    await world.pin(restore_id)
+    async with world.database.transaction() as session:
+        await queries.pins.end(session, restore_id, world.owner.owner_id, world.backup_id, uuid4(), NOW)
+        contender = asyncio.create_task(world.issue_key(restore_id))
+        await asyncio.sleep(0.2)
+        assert not contender.done()
+    with pytest.raises(PinTooLate):
+        await contender
+    assert await world.live_keys(restore_id) == 0
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
+async def test_an_end_that_comes_while_a_key_is_written_ends_it(world: World, end: str) -> None:
+    restore_id = uuid4()
+    await world.pin(restore_id)
+    await world.issue_key(restore_id)
+    assert await world.live_keys(restore_id) == 1
+    async with world.database.transaction() as session:
+        assert await queries.pins.find_pin(session, restore_id, lock=True) is not None
+        contender = asyncio.create_task(world.end(restore_id, end))
+        await asyncio.sleep(0.2)
+        assert not contender.done()
+        # Whoever holds the pin may still write another.
+        await session.execute(update(StorageKey).values(issued_at=datetime.now(UTC) + timedelta(seconds=5)))
+    await contender
+    assert await world.live_keys(restore_id) == 0

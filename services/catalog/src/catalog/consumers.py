@@ -26,16 +26,16 @@ async def register_terminus(session: AsyncSession, event: InstanceRunning) -> No
 async def end_restore_keys(session: AsyncSession, event: RestoreCompleted | RestoreCancelled) -> None:
     """The keys of a restore end with it, and what keeps its backup's objects."""
     now = datetime.now(UTC)
-    await queries.storage_keys.revoke_keys(session, now, restore_id=event.restore_id)
     await _end_pin(session, event, now)
+    await queries.storage_keys.revoke_keys(session, now, restore_id=event.restore_id)
 
 
 async def end_failed_restore_keys(session: AsyncSession, event: RestoreFailed) -> None:
-    """The keys of the failed attempt end; a client that has begun another keeps that one's."""
-    await queries.storage_keys.revoke_keys(
-        session, datetime.now(UTC), restore_id=event.restore_id, issued_until=event.failed_at
-    )
-    await _end_pin(session, event, datetime.now(UTC))
+    """The keys of the failed attempt end; a client that has begun another, which only one to local can, keeps its."""
+    now = datetime.now(UTC)
+    await _end_pin(session, event, now)
+    until = None if event.target == "cloud" else event.failed_at
+    await queries.storage_keys.revoke_keys(session, now, restore_id=event.restore_id, issued_until=until)
 
 
 async def restrict(session: AsyncSession, event: QuotaExceeded) -> None:
@@ -51,7 +51,7 @@ async def lift_restriction(session: AsyncSession, event: QuotaCleared) -> None:
 async def _end_pin(
     session: AsyncSession, event: RestoreCompleted | RestoreFailed | RestoreCancelled, now: datetime
 ) -> None:
-    # A restore to local pins nothing, and one that failed may be begun again.
+    # Before its keys: one that is being issued is waited for. A restore to local pins nothing, and may be begun again.
     if event.target == "cloud":
         await queries.pins.end(session, event.restore_id, event.owner_id, event.backup_id, event.snapshot_id, now)
 

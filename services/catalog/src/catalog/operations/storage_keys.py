@@ -14,7 +14,14 @@ from catalog.adapters import Adapters
 from catalog.domain.gate import Access, Restriction
 from catalog.domain.layout import Folder
 from catalog.domain.lifecycle import State
-from catalog.errors import BackupDeleted, BackupNotFound, RepositoryMissing, StorageKeyNotFound, TooManyRequests
+from catalog.errors import (
+    BackupDeleted,
+    BackupNotFound,
+    PinTooLate,
+    RepositoryMissing,
+    StorageKeyNotFound,
+    TooManyRequests,
+)
 from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
 from catalog.operations import reservations, restrictions
 from catalog.operations.backups import require_writable
@@ -51,6 +58,7 @@ async def issue_key(
     Raises:
         BackupNotFound: If the backup is not the owner's.
         BackupDeleted: If it is to be deleted (for writing) or gone (for reading).
+        PinTooLate: If it is for a restore to the cloud that has ended.
         OverLimit, Arrears: If the owner has no room for what is to be written.
         StoreUnavailable: If the issuer does not answer.
     """
@@ -97,8 +105,9 @@ async def _record(
     session: AsyncSession, adapters: Adapters, wanted: Wanted, issued: IssuedKey, intent: reservations.Intent | None,
     now: datetime,
 ) -> None:  # fmt: skip
-    # Asked again under the row's lock: the backup may have been deleted meanwhile.
+    # Asked again under the row's lock: the backup may have been deleted meanwhile, or the restore have ended.
     await _place(session, wanted)
+    await _require_open(session, wanted)
     backup = await session.get_one(Backup, wanted.backup_id)
     (await session.get_one(OwnerSpace, wanted.owner_id)).prepared = True
     session.add(
@@ -173,6 +182,16 @@ async def read_key_files(
         {"name": name, "content": base64.b64encode(content).decode()}
         for name, content in zip(names, contents, strict=True)
     ]
+
+
+async def _require_open(session: AsyncSession, wanted: Wanted) -> None:
+    """No key for a restore to the cloud whose end was heard: nobody would end it any more.
+
+    An end that comes meanwhile waits for this key, and ends it.
+    """
+    pin = None if wanted.restore_id is None else await queries.pins.find_pin(session, wanted.restore_id, lock=True)
+    if pin is not None and pin.ended_at is not None:
+        raise PinTooLate("This restore has ended: no keys are given out for it any more.")
 
 
 async def _place(session: AsyncSession, wanted: Wanted) -> Place:

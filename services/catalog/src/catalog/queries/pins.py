@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from catalog.models import Backup, RestorePin
 
 
-async def find_pin(session: AsyncSession, restore_id: UUID) -> RestorePin | None:
-    """A restore's pin, also one that has ended."""
-    return await session.get(RestorePin, restore_id, populate_existing=True)
+async def find_pin(session: AsyncSession, restore_id: UUID, *, lock: bool = False) -> RestorePin | None:
+    """A restore's pin, also one that has ended; with a lock it does not end before this transaction does."""
+    by = {"read": True} if lock else None
+    return await session.get(RestorePin, restore_id, populate_existing=True, with_for_update=by)
 
 
 async def pin(
