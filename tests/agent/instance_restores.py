@@ -16,6 +16,8 @@ from tests.support.restore_double import RestoreDouble
 
 FILES = 20
 FILE_BYTES = 1_000_000
+# As the double names the backup, and when its snapshot was taken.
+RESTORED = "Restored docs 2026-11-01"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class World:
     backed_up: BackedUp
     agent: AgentProcess
     home: Path
-    """Where the restore goes."""
+    """What holds the folder that the restore goes to."""
     folder: Path
     """The agent's own."""
 
@@ -52,8 +54,13 @@ class World:
         """Until the last report is taken."""
         wait_until(lambda: self.double.states()[-1:] == ["usable"] and self.phases()[-1] == "running", seconds)
 
+    @property
+    def restored(self) -> Path:
+        """The restore's own folder."""
+        return self.home / RESTORED
+
     def is_whole(self) -> bool:
-        return tree(self.home) == tree(self.backed_up.source)
+        return tree(self.restored) == tree(self.backed_up.source)
 
     def phases(self) -> list[str]:
         return list(dict.fromkeys(beat["phase"] for beat in self.double.heartbeats))

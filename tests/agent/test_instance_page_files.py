@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import json
 import os
 import re
 import resource
@@ -311,7 +312,7 @@ async def test_the_way_back_up_is_shown(owner: httpx.AsyncClient, home: Path) ->
     (home / "a & b" / "c" / "deep.txt").write_text("deep")
     page = (await owner.get("/files/a%20%26%20b/c/")).text
 
-    assert '<a href="/">Instance</a> / <a href="/files/">Restored</a> / <a href="/files/a%20%26%20b/">' in page
+    assert '<a href="/">Instance</a> / <a href="/files/">Home</a> / <a href="/files/a%20%26%20b/">' in page
     assert 'href="/files/a%20%26%20b/c/deep.txt"' in page
     assert (await owner.get("/files/a%20%26%20b/c/deep.txt")).text == "deep"
 
@@ -322,6 +323,53 @@ async def test_before_anything_is_restored_the_page_says_so(owner: httpx.AsyncCl
     gone = await owner.get("/files/")
     assert (gone.status_code, "Nothing was restored yet." in gone.text) == (200, True)
     assert (await owner.get("/files/x")).status_code == 404
+
+
+@pytest.fixture
+def kept(told: dict[str, Any], double: ProvisioningDouble, home: Path) -> Path:
+    """The folder that a restore before went to, as the agent remembers it."""
+    folder = Path(told["folder"])
+    folder.mkdir(mode=0o700)
+    name = "Restored docs & \u00fc 2026-11-01"
+    state = {"instance_id": double.instance_id, "target_name": name}
+    (folder / "state.json").write_text(json.dumps(state))
+    (home / name).mkdir()
+    (home / name / "file").write_text("content")
+    (home / "Documents").mkdir()
+    return home / name
+
+
+async def test_whoever_comes_in_sees_what_was_restored_and_finds_the_home_around_it(
+    kept: Path, told: dict[str, Any], double: ProvisioningDouble
+) -> None:
+    url = f"/files/{quote_from_bytes(kept.name.encode(), safe='')}/"
+    async with visiting(told, double) as browser:
+        double.links.add(LINK)
+        answer = await browser.post("/open", data={"link": LINK})
+        assert (answer.status_code, answer.headers["Location"]) == (303, url)
+        page = (await browser.get(url)).text
+        assert names_in(page) == ["file"]
+        assert '<a href="/files/">Home</a>' in page
+        assert names_in((await browser.get("/files/")).text) == ["Documents/", f"{kept.name}/"]
+        assert f'<a href="{url}">What was restored</a>' in (await browser.get("/")).text
+
+
+@pytest.fixture
+def renamed(kept: Path) -> None:
+    kept.rename(kept.parent / "Mine")
+
+
+@pytest.mark.usefixtures("renamed")
+async def test_what_was_restored_and_renamed_is_looked_for_in_the_home(
+    told: dict[str, Any], double: ProvisioningDouble
+) -> None:
+    async with visiting(told, double) as browser:
+        double.links.add(LINK)
+        begun = (await browser.post("/open", data={"link": LINK})).headers["Location"]
+        answer = await browser.get(begun)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/files/")
+        assert names_in((await browser.get("/files/")).text) == ["Documents/", "Mine/"]
+        assert (await browser.get(f"{begun}file")).status_code == 404
 
 
 async def test_an_instance_without_a_target_has_nothing_to_show(

@@ -10,14 +10,14 @@ from uuid import uuid4
 import pytest
 
 from tests.agent.conftest import PASSWORD, Sealed
-from tests.agent.instance_restores import FILE_BYTES, FILES, World, none_of, restics_of, tree
+from tests.agent.instance_restores import FILE_BYTES, FILES, RESTORED, World, none_of, restics_of, tree
 from tests.agent.read_store import EXPIRED
 from tests.agent.running_agents import living, until, wait_until
 from tests.support.provisioning_double import Request
 
 
 def test_with_the_right_password_everything_is_brought_and_told(world: World) -> None:
-    world.told["activation"] = ["sh", "-c", f"test -e '{world.home}/file 1' && sleep 0.5"]
+    world.told["activation"] = ["sh", "-c", f"test -e '{world.restored}/file 1' && sleep 0.5"]
     world.agent.start()
     world.restores()
 
@@ -110,14 +110,28 @@ def test_a_key_of_another_repository_that_opens_with_the_password_is_passed_over
     assert world.is_whole()
 
 
-def test_what_is_in_the_target_already_stays_and_is_no_difference(world: World) -> None:
-    world.home.mkdir()
-    (world.home / "of Olares").write_text("there before")
+def test_what_is_in_the_home_already_is_left_alone_and_is_no_difference(world: World) -> None:
+    (world.home / "Documents").mkdir(parents=True)
+    # Of the same name as what is restored.
+    (world.home / "file 1").write_text("there before")
+    before = tree(world.home)
     world.agent.start()
     world.restores()
 
-    assert (world.home / "of Olares").read_text() == "there before"
-    assert tree(world.home).items() > tree(world.backed_up.source).items()
+    assert world.is_whole()
+    assert {path: what for path, what in tree(world.home).items() if not path.startswith(RESTORED)} == before
+    assert world.double.reports[-1]["warnings"] == 0
+
+
+def test_a_folder_of_the_same_name_that_is_not_of_this_restore_is_left_alone(world: World) -> None:
+    world.restored.mkdir(parents=True)
+    (world.restored / "file 1").write_text("of a restore before")
+    world.agent.start()
+    world.restores()
+
+    assert tree(world.restored) == {"file 1": tree(world.restored)["file 1"]}
+    assert (world.restored / "file 1").read_text() == "of a restore before"
+    assert tree(world.home / f"{RESTORED} (2)") == tree(world.backed_up.source)
     assert world.double.reports[-1]["warnings"] == 0
 
 
@@ -125,7 +139,7 @@ def test_a_folder_that_holds_more_than_the_snapshot_is_a_warning_and_named_on_th
     world.store.data_seconds = 0.3
     world.agent.start()
     wait_until(world.is_in_the_middle)
-    (world.home / "stray").write_text("from elsewhere")
+    (world.restored / "stray").write_text("from elsewhere")
     world.restores()
 
     assert world.double.reports[-1]["warnings"] == 1
@@ -327,7 +341,7 @@ def test_the_agents_of_before_left_states_that_are_understood(world: World) -> N
     world.folder.mkdir(mode=0o700)
     world.folder.joinpath("state.json").write_text(
         f'{{"instance_id": "{world.double.instance_id}", "enrolled": false, "heartbeat_seconds": 0.1, '
-        '"phase": "installing", "finishing": null, "ended": null}'
+        '"phase": "installing", "finishing": null, "ended": null, "target_began_empty": true}'
     )
     world.agent.start()
     world.restores()
@@ -347,3 +361,29 @@ def test_an_instance_without_restic_says_so_before_it_asks_for_a_password(
     world.restores()
 
     assert world.is_whole()
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [("none", "was not found"), ("old", "is restic 0.16.4; 0.17 or newer is needed"), ("broken", "does not run")],
+    ids=["none", "old", "broken"],
+)
+def test_an_instance_that_gets_no_restic_in_time_has_failed_for_good(
+    found: str, says: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "restic"
+    if found != "none":
+        program.write_text("#!/bin/sh\n" + ("echo restic 0.16.4 of Ubuntu" if found == "old" else "exit 1") + "\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("RESTIC", str(program))
+    world.told["restic_seconds"] = 3
+    world.agent.start()
+    wait_until(lambda: world.seen(says))
+    assert world.double.count("rounds") == 0
+    failure = world.fails(20)
+
+    assert (failure["code"], failure["round"]) == ("restore_failed", 1)
+    assert failure["reason"].startswith("There is nothing to restore with on the instance: ")
+    assert says in failure["reason"]
+    assert world.double.keys_given == 0
+    assert not world.home.exists()

@@ -12,7 +12,7 @@ import yaml
 from agent.instance.kept import Phase
 from provisioning.adapters.user_data import UserDataSettings, render
 from tests.agent.chroots import SPACE, Root
-from tests.agent.instance_restores import FILES, World, tree
+from tests.agent.instance_restores import FILES, RESTORED, World, tree
 from tests.agent.running_agents import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change a process's root")
@@ -59,8 +59,7 @@ def test_a_rented_machine_restores_into_its_owners_home_and_is_activated(
         assert world.double.round == 0
         root.write(f"{USERSPACE}/pvc-appcache-alice-k2", None)
         documents = root.write(f"{HOME}/Documents/of Olares", "there before")
-        for path in (documents, *documents.parents[:2]):
-            os.chown(path, 1000, 1000)
+        os.chown(documents, 7, 7)
 
         wait_until(lambda: world.double.states()[-1:] == ["validating"], 60)
         wait_until(lambda: world.phases()[-1] == Phase.PENDING_ACTIVATION)
@@ -73,12 +72,15 @@ def test_a_rented_machine_restores_into_its_owners_home_and_is_activated(
         output.close()
 
     home = root.folder / HOME
-    assert tree(home).items() > tree(world.backed_up.source).items()
+    assert tree(home / RESTORED) == tree(world.backed_up.source)
     assert documents.read_text() == "there before"
     assert world.double.reports[-1]["files_restored"] == FILES + 1
-    assert owners(home) == {(1000, 1000)}
+    assert owners(home / RESTORED) == {(1000, 1000)}
+    assert (home / RESTORED).stat().st_uid == 1000
+    # What Olares and its owner have there is left alone.
+    assert [path.stat().st_uid for path in (home, documents.parent, documents)] == [0, 0, 7]
     assert "Olares is activated" in world.double.lines()
     state = json.loads((root.folder / "var/lib/space-agent/state.json").read_text())
-    assert state["restored"]["folder"] == f"/{HOME}"
+    assert state["restored"]["folder"] == f"/{HOME}/{RESTORED}"
     assert state["outcome_told"]
     assert stat.S_IMODE((root.folder / "var/lib/space-agent").stat().st_mode) == 0o700

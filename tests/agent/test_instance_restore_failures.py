@@ -1,12 +1,13 @@
 """What ends a restore on an instance for good: said, kept and told until it is taken."""
 
+import json
 import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.agent.instance_restores import FILE_BYTES, World, none_of
+from tests.agent.instance_restores import FILE_BYTES, RESTORED, World, none_of
 from tests.agent.running_agents import living, until, wait_until
 
 
@@ -82,6 +83,24 @@ def test_a_target_that_is_a_file_is_told(world: World) -> None:
 
     assert world.fails()["code"] == "target_unusable"
     assert world.home.read_text() == "not a folder"
+
+
+@pytest.mark.parametrize("what", ["home", "folder"])
+def test_a_link_in_its_way_is_told_and_nothing_goes_where_it_leads(what: str, world: World, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    if what == "home":
+        world.home.symlink_to(tmp_path / "elsewhere")
+    else:
+        # The agent has chosen it, and not made it yet.
+        world.folder.mkdir(mode=0o700)
+        kept = {"instance_id": world.double.instance_id, "target_name": RESTORED}
+        (world.folder / "state.json").write_text(json.dumps(kept))
+        world.home.mkdir()
+        world.restored.symlink_to(tmp_path / "elsewhere")
+    world.agent.start()
+
+    assert world.fails()["code"] == "target_unusable"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_target_that_may_be_several_folders_is_told(world: World) -> None:

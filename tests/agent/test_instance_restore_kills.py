@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.conftest import PASSWORD
-from tests.agent.instance_restores import FILE_BYTES, FILES, World, none_of, restics_of
+from tests.agent.instance_restores import FILE_BYTES, FILES, RESTORED, World, none_of, restics_of
 from tests.agent.running_agents import wait_until
 from tests.support.provisioning_double import Request
 
@@ -39,11 +39,14 @@ def test_killed_while_something_is_missing_it_asks_once_more_and_goes_on(moment:
     assert world.holders(PASSWORD, *(secret.encode() for secret in world.double.secrets())) == []
     served = world.store.data_bytes
     rounds = world.double.round
+    begun = [path.name for path in world.home.iterdir()] if world.home.exists() else []
     world.store.data_seconds = 0.0
     world.agent.start()
     world.restores()
 
     assert world.is_whole()
+    assert [path.name for path in world.home.iterdir()] == [RESTORED]
+    assert begun in ([], [RESTORED])
     assert world.double.round == rounds + 1
     assert world.double.reports[-1]["round"] == rounds + 1
     assert world.double.reports[-1]["warnings"] == 0

@@ -28,7 +28,7 @@ def restore_to_the_cloud(demo: Demo) -> datetime:
     restore = read(demo, "restore", "show", restored["restore_id"])
 
     step("Comparing every file on the instance by SHA-256")
-    compare(demo.files, _home(demo, restore["cloud"]["instance_id"]))
+    compare(demo.files, _restored(demo, restore["cloud"]["instance_id"]))
 
     step("What was quoted, and what the invoice says")
     number = _compare_bill(demo, restore)
@@ -62,9 +62,13 @@ def _order(demo: Demo, name: str) -> None:
     print(f"    ({time.monotonic() - started:.1f} s)")
 
 
-def _home(demo: Demo, instance_id: str) -> Path:
-    """Where the instance has what was restored on it."""
-    return demo.system / "instances" / "local" / instance_id / "home"
+def _restored(demo: Demo, instance_id: str) -> Path:
+    """The folder in the instance's home that was restored."""
+    home = demo.system / "instances" / "local" / instance_id / "home"
+    found = sorted(path.name for path in home.iterdir())
+    if len(found) != 1 or not found[0].startswith("Restored "):
+        raise NotAsItShouldBe(f"the instance's home holds {found} instead of the one folder that was restored.")
+    return home / found[0]
 
 
 def _compare_bill(demo: Demo, restore: Any) -> str:

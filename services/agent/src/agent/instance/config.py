@@ -77,6 +77,7 @@ class InstanceConfig(BaseModel):
     disk: AbsolutePath | None = None
     disk_by: Literal["folder", "filesystem"] = "folder"
     restore_target: RestoreTarget | None = None
+    restic_seconds: float = Field(900.0, ge=0)
     activation: Annotated[list[str], Field(min_length=1)] | None = None
 
     def listen_address(self) -> tuple[str, int] | None:

@@ -44,23 +44,42 @@ class Copied:
 
 
 class Copying:
-    """One restore's way from the store into a folder; the password is in here and in restic, and nowhere else."""
+    """One restore's way from the store into a folder; the password is in here and in restic, and nowhere else.
+
+    Args:
+        folder: The agent's own.
+        place: Into which folder, once it is known what is restored.
+    """
 
     def __init__(
-        self, *, calls: RestoreCalls, journal: Journal, clock: Clock, traffic: Traffic, folder: Path, target: Path
+        self,
+        *,
+        calls: RestoreCalls,
+        journal: Journal,
+        clock: Clock,
+        traffic: Traffic,
+        folder: Path,
+        place: Callable[[RestoreKeys], Path],
     ) -> None:
         self._calls = calls
         self._journal = journal
         self._clock = clock
         self._traffic = traffic
         self._folder = folder
-        self._target = target
+        self._place = place
+        self._target: Path | None = None
         self._stop = threading.Event()
         self._asking = Patience(journal.say, "Asking for the store's keys")
         self._reading = Patience(journal.say, "Reading the backup")
         self._keys: RestoreKeys | None = None
         self._retrieval: Retrieval | None = None
         self._fetched = 0
+
+    @property
+    def target(self) -> Path:
+        """Where it goes; known as soon as a password is right."""
+        assert self._target is not None
+        return self._target
 
     async def is_right(self, password: bytes) -> bool:
         """Whether this is the password; it is used from then on.
@@ -94,7 +113,7 @@ class Copying:
 
     async def count(self) -> tuple[int, int]:
         """Files and bytes that are in the folder."""
-        return await asyncio.to_thread(count, self._target)
+        return await asyncio.to_thread(count, self.target)
 
     def forget(self) -> None:
         """Drop the password, the keys and what restic kept to be faster."""
@@ -109,6 +128,7 @@ class Copying:
     async def _opened(self) -> tuple[RestoreKeys, Retrieval]:
         if self._keys is None or self._retrieval is None:
             self._keys = keys = await self._fetch_keys()
+            self._target = self._place(keys)
             self._retrieval = Retrieval(self._repository(keys), _usable(keys), self._target)
         elif self._keys.expires_at - self._clock.now() < KEYS_LEFT:
             await self._renew()

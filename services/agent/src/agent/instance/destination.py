@@ -1,10 +1,12 @@
-"""The folder of an instance that a restore goes to: found, made, and given to its owner at the end."""
+"""The folder of an instance that a restore goes to: found, named, made, and given to its owner at the end."""
 
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import count as numbers
 from pathlib import Path
 
 from agent.errors import SpaceError
@@ -15,6 +17,7 @@ WILD = "*"
 PARENT_MODE = 0o755
 FOLDER_MODE = 0o700
 KEPT_FAULTS = 20
+NAME_BYTES = 200
 
 
 class TargetUnusable(SpaceError):
@@ -38,28 +41,42 @@ def find(target: RestoreTarget) -> Path | None:
     return found[0] if found else None
 
 
-def prepare(folder: Path, target: RestoreTarget) -> bool:
-    """Make the folder where it is missing, whose it is to be; whether nothing is in it.
+def new_name(home: Path, backup_name: str, taken_at: datetime) -> str:
+    """A name for what is restored that nothing in the home has: `Restored docs 2026-11-01`, or with `(2)` behind it.
+
+    Of the backup's name only what is harmless in a file's name and fits into NAME_BYTES is left.
+    """
+    words = "".join(character if character.isprintable() else " " for character in backup_name.replace("/", "-"))
+    name = " ".join(words.split()).lstrip(". ") or "backup"
+    date = taken_at.astimezone(UTC).date().isoformat()
+    for number in numbers(1):
+        end = f" {date}" if number == 1 else f" {date} ({number})"
+        room = NAME_BYTES - len(f"Restored {end}".encode())
+        found = f"Restored {_shortened(name, room)}{end}"
+        if not os.path.lexists(home / found):
+            return found
+    raise AssertionError("unreachable: numbers do not end")
+
+
+def prepare(folder: Path, target: RestoreTarget) -> None:
+    """Make the folder, and the home that holds it, where they are missing, whose they are to be.
 
     Raises:
-        TargetUnusable: It is something else than a folder, or nothing can be written there.
+        TargetUnusable: One is something else than a folder, or nothing can be written there.
     """
+    home = folder.parent
     try:
-        for missing in reversed([path for path in (folder, *folder.parents) if not os.path.lexists(path)]):
-            missing.mkdir()
-            missing.chmod(FOLDER_MODE if missing == folder else PARENT_MODE)
-            if is_root():
-                os.lchown(missing, target.uid, target.gid)
-        # Whoever may write beside it must not lead a restore elsewhere.
-        if not stat.S_ISDIR(folder.lstat().st_mode):
-            raise TargetUnusable(folder, "it is not a folder")
-        with os.scandir(folder) as entries:
-            is_empty = next(entries, None) is None
+        for missing in reversed([path for path in (home, *home.parents) if not os.path.lexists(path)]):
+            _make(missing, FOLDER_MODE if missing == home else PARENT_MODE, target)
+        # Whoever may write beside them must not lead a restore elsewhere.
+        _require_folder(home)
+        if not os.path.lexists(folder):
+            _make(folder, FOLDER_MODE, target)
+        _require_folder(folder)
     except OSError as error:
         raise TargetUnusable(folder, error.strerror or str(error)) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise TargetUnusable(folder, "nothing may be written there")
-    return is_empty
 
 
 def give(folder: Path, target: RestoreTarget) -> list[str]:
@@ -91,6 +108,23 @@ def give(folder: Path, target: RestoreTarget) -> list[str]:
 
 def is_root() -> bool:
     return os.geteuid() == 0
+
+
+def _shortened(name: str, size_bytes: int) -> str:
+    """As much of a name as fits, without half a character or a blank at its end."""
+    return name.encode()[:size_bytes].decode(errors="ignore").rstrip()
+
+
+def _make(folder: Path, mode: int, target: RestoreTarget) -> None:
+    folder.mkdir()
+    folder.chmod(mode)
+    if is_root():
+        os.lchown(folder, target.uid, target.gid)
+
+
+def _require_folder(path: Path) -> None:
+    if not stat.S_ISDIR(path.lstat().st_mode):
+        raise TargetUnusable(path, "it is not a folder")
 
 
 def _matches(folder: Path, part: str) -> Iterator[Path]:

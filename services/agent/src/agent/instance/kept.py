@@ -130,7 +130,9 @@ class Failure(BaseModel):
 
 
 class _State(BaseModel):
-    model_config = ConfigDict(validate_assignment=True, extra="forbid")
+    """What other versions of the agent keep beside it is let through, as one of them may have run here before."""
+
+    model_config = ConfigDict(validate_assignment=True)
 
     instance_id: UUID
     enrolled: bool = False
@@ -138,7 +140,7 @@ class _State(BaseModel):
     phase: Phase = Phase.INSTALLING
     finishing: UUID | None = Field(None, description="the order to finish, once it has come")
     ended: Ending | None = None
-    target_began_empty: bool | None = Field(None, description="so that all that is in it must come from the snapshot")
+    target_name: str | None = Field(None, description="the folder in the restore's target that is this restore's own")
     restored: Restored | None = None
     failure: Failure | None = None
     outcome_told: bool = Field(False, description="the restore service has taken the last report")

@@ -141,17 +141,24 @@ class Page:
             if isinstance(error, Refused) and error.status == HTTPStatus.GONE:
                 return self._refuse(request, HTTPStatus.GONE, _OVER)
             return self._try_again(link)
-        return to(page_html.FILES, f"Set-Cookie: {self._visits.begin()}")
+        return to(page_html.url(self._restored()), f"Set-Cookie: {self._visits.begin()}")
 
     async def _files(self, request: Request) -> Answer:
-        """A folder, or a file, which is sent in pieces."""
+        """A folder, or a file, which is sent in pieces.
+
+        Not only what was restored, but all beside it in the owner's home is shown, as they may have moved things there.
+        """
         if not self._is_owner(request):
             return self._refuse(request, HTTPStatus.FORBIDDEN)
+        names: page_files.Names = ()
         try:
             names = page_files.names_of(request.path.removeprefix(page_html.FILES.encode()))
             found = await self._look(names, request.asked("after"))
         except NotThere:
-            return self._page(HTTPStatus.NOT_FOUND, page_html.front("Nothing is there.", page_html.to_files()))
+            if names and list(names) == self._restored():
+                # It is not made yet, or its owner has renamed it.
+                return to(page_html.FILES)
+            return self._page(HTTPStatus.NOT_FOUND, page_html.front("Nothing is there.", self._way_back()))
         except TargetUnusable as error:
             return self._unreadable(error.message)
         except OSError as error:
@@ -202,13 +209,21 @@ class Page:
         return self._visits.is_known(request.headers.get(b"cookie", b""))
 
     def _inside(self, request: Request) -> str:
-        return page_html.to_files() if self._is_owner(request) else page_html.way_in(self._name)
+        return self._way_back() if self._is_owner(request) else page_html.way_in(self._name)
+
+    def _restored(self) -> list[bytes]:
+        """Where what was restored lies, as far as that is known."""
+        name = self._state.now.target_name
+        return [] if name is None else [name.encode()]
+
+    def _way_back(self) -> str:
+        return page_html.to_files(self._restored())
 
     def _refuse(self, request: Request, status: HTTPStatus, words: str = "") -> Answer:
         return self._page(status, page_html.front(words, self._inside(request)))
 
     def _unreadable(self, words: str) -> Answer:
-        return self._page(HTTPStatus.INTERNAL_SERVER_ERROR, page_html.front(words, page_html.to_files()))
+        return self._page(HTTPStatus.INTERNAL_SERVER_ERROR, page_html.front(words, self._way_back()))
 
     def _try_again(self, link: str) -> Answer:
         words = "Space could not be asked about this link just now. Try again, or make another one."

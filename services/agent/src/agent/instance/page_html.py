@@ -26,8 +26,9 @@ def front(phase: str, inside: str) -> str:
     return f"<p>{html.escape(phase)}</p>\n{inside}"
 
 
-def to_files() -> str:
-    return f'<p><a href="{FILES}">What was restored</a></p>'
+def to_files(names: Names = ()) -> str:
+    """The way to what was restored, which lies in this folder."""
+    return f'<p><a href="{url(names)}">What was restored</a></p>'
 
 
 def door(link: str, trouble: str = "") -> str:
@@ -52,9 +53,9 @@ def folder(names: Names, listing: Listing) -> str:
     else:
         parts += [_extent(listing), _table(names, listing.entries)]
     if listing.before:
-        parts.append(f'<p><a href="{_url(names)}">Back to the beginning</a></p>')
+        parts.append(f'<p><a href="{url(names)}">Back to the beginning</a></p>')
     if listing.last is not None:
-        parts.append(f'<p><a href="{_url(names)}?after={_place(listing.last)}">The next ones</a></p>')
+        parts.append(f'<p><a href="{url(names)}?after={_place(listing.last)}">The next ones</a></p>')
     return "\n".join(parts)
 
 
@@ -77,10 +78,10 @@ def _place(place: Place) -> str:
 
 
 def _crumbs(names: Names) -> str:
-    crumbs = [f'<a href="{FILES}">Restored</a>' if names else "Restored"]
+    crumbs = [f'<a href="{FILES}">Home</a>' if names else "Home"]
     for depth, name in enumerate(names, 1):
         shown = html.escape(text_of(name))
-        crumbs.append(shown if depth == len(names) else f'<a href="{_url(names[:depth])}">{shown}</a>')
+        crumbs.append(shown if depth == len(names) else f'<a href="{url(names[:depth])}">{shown}</a>')
     return f'<nav aria-label="Folder"><a href="/">Instance</a> / {" / ".join(crumbs)}</nav>'
 
 
@@ -101,15 +102,16 @@ def _row(names: Names, entry: Entry) -> str:
     size = ""
     match entry.kind:
         case Kind.FOLDER:
-            shown = f'<a href="{_url([*names, entry.name])}">{shown}/</a>'
+            shown = f'<a href="{url([*names, entry.name])}">{shown}/</a>'
         case Kind.FILE:
-            shown, size = f'<a href="{_url([*names, entry.name], "")}">{shown}</a>', size_text(entry.size_bytes)
+            shown, size = f'<a href="{url([*names, entry.name], "")}">{shown}</a>', size_text(entry.size_bytes)
         case _:
             shown = f'{shown} <span class="quiet">({entry.kind}, not shown)</span>'
     return f"<tr><td>{shown}<td>{size}<td>{_time(entry.changed)}"
 
 
-def _url(names: Names, end: str = "/") -> str:
+def url(names: Names, end: str = "/") -> str:
+    """Where a folder is shown; with no end, where a file is had."""
     return FILES + "/".join(quote(name, safe="") for name in names) + (end if names else "")
 
 

@@ -5,8 +5,10 @@ what is there; once everything is there it is never asked for again.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from agent.errors import ResticMissing
@@ -18,7 +20,7 @@ from agent.instance.destination import TargetUnusable
 from agent.instance.journal import Journal
 from agent.instance.kept import Failure, Phase, Restored, State
 from agent.instance.password_rounds import PasswordRounds
-from agent.instance.restore_calls import RestoreCalls, RestoreEnded, RestoreImpossible
+from agent.instance.restore_calls import RestoreCalls, RestoreEnded, RestoreImpossible, RestoreKeys
 from agent.instance.restore_reports import RestoreReports
 from agent.instance.server import Server
 from agent.instance.traffic import Traffic
@@ -78,35 +80,44 @@ class InstanceRestore:
 
     async def _bring(self) -> None:
         try:
-            target, folder = await self._ready()
+            target, home = await self._ready()
         except RestoreImpossible as error:
             # A report is about a round, and none was begun.
             await self._fail(await self._rounds.open(Sealing()), error)
             return
-        where = path_text(folder)
-        self._journal.say(f"Waiting for the backup password of the restore {self._restore_id}, which goes to {where}.")
+        self._journal.say(
+            f"Waiting for the backup password of the restore {self._restore_id}, which goes into {path_text(home)}."
+        )
         copying = Copying(
             calls=self._calls,
             journal=self._journal,
             clock=self._clock,
             traffic=self._traffic,
             folder=self._config.folder,
-            target=folder,
+            place=partial(self._place, home),
         )
         try:
             number = await self._rounds.settle(copying.is_right)
             reports = self._reports(number)
-            await self._beside(reports, self._copy_and_use(reports, number, copying, target, folder))
+            await self._beside(reports, self._copy_and_use(reports, number, copying, target))
         except RestoreImpossible as error:
             await self._fail(self._rounds.number, error)
         finally:
             copying.forget()
 
+    def _place(self, home: Path, keys: RestoreKeys) -> Path:
+        """The restore's own folder, also after a restart the same one."""
+        name = self._state.now.target_name
+        if name is None:
+            name = destination.new_name(home, keys.backup_name, keys.snapshot.taken_at)
+            self._state.change(target_name=name)
+        return home / name
+
     async def _copy_and_use(
-        self, reports: RestoreReports, number: int, copying: Copying, target: RestoreTarget, folder: Path
+        self, reports: RestoreReports, number: int, copying: Copying, target: RestoreTarget
     ) -> None:
         try:
-            restored = await self._copy(reports, number, copying, target, folder)
+            restored = await self._copy(reports, number, copying, target)
         except RestoreImpossible as error:
             copying.forget()
             self._keep_failure(number, error)
@@ -115,10 +126,9 @@ class InstanceRestore:
         copying.forget()
         await self._make_usable(reports, restored)
 
-    async def _copy(
-        self, reports: RestoreReports, number: int, copying: Copying, target: RestoreTarget, folder: Path
-    ) -> Restored:
+    async def _copy(self, reports: RestoreReports, number: int, copying: Copying, target: RestoreTarget) -> Restored:
         """Everything here, verified, counted and given to its owner."""
+        folder = copying.target
         if self._state.now.phase is not Phase.RESTORING:
             self._enter(Phase.RESTORING)
         reports.note("restoring")
@@ -135,22 +145,15 @@ class InstanceRestore:
         copied = await copying.copy(note)
         reports.note("validating")
         files, size_bytes = await copying.count()
-        warnings = fault_lines(copied.outcome)
-        if self._state.now.target_began_empty:
-            warnings += difference(copied.record, files, size_bytes)
-        elif copied.record.files is not None and copied.record.size_bytes is not None:
-            # Not all that is there was restored, so the snapshot's own count is the better one.
-            files, size_bytes = copied.record.files, copied.record.size_bytes
+        warnings = fault_lines(copied.outcome) + difference(copied.record, files, size_bytes)
         warnings += await asyncio.to_thread(destination.give, folder, target)
         return self._keep_restored(number, folder, files, size_bytes, warnings)
 
     async def _prepare(self, folder: Path, target: RestoreTarget) -> None:
         try:
-            is_empty = await asyncio.to_thread(destination.prepare, folder, target)
+            await asyncio.to_thread(destination.prepare, folder, target)
         except TargetUnusable as error:
             raise RestoreImpossible(error.code, error.message) from error
-        if self._state.now.target_began_empty is None:
-            self._state.change(target_began_empty=is_empty)
 
     def _keep_restored(self, number: int, folder: Path, files: int, size_bytes: int, warnings: list[str]) -> Restored:
         self._keep_warnings(warnings)
@@ -158,7 +161,7 @@ class InstanceRestore:
             round=number, folder=path_text(folder), files=files, size_bytes=size_bytes, warnings=len(warnings)
         )
         self._state.change(restored=restored)
-        self._journal.say(f"Restored and verified: {files} files, {size_text(size_bytes)}.")
+        self._journal.say(f"Restored and verified: {files} files, {size_text(size_bytes)}, in {path_text(folder)}.")
         return restored
 
     def _keep_warnings(self, warnings: list[str]) -> None:
@@ -188,25 +191,29 @@ class InstanceRestore:
         reports.note("usable", **figures)
 
     async def _ready(self) -> tuple[RestoreTarget, Path]:
-        """Where it goes, once that is there and there is a restic to bring it.
+        """The home it goes into, once that is there and there is a restic to bring it.
 
         Raises:
-            RestoreImpossible: There is no telling where.
+            RestoreImpossible: There is no telling where, or whoever sets the machine up has brought no restic.
         """
         if self._target is None:
             raise RestoreImpossible("target_unusable", "Nobody has said where a restore goes on this machine.")
         said: set[str] = set()
+        given_up_at = time.monotonic() + self._config.restic_seconds
         while True:
             try:
-                folder = await asyncio.to_thread(destination.find, self._target)
+                home = await asyncio.to_thread(destination.find, self._target)
                 await asyncio.to_thread(binary.find)
             except TargetUnusable as error:
                 raise RestoreImpossible(error.code, error.message) from error
             except ResticMissing as error:
+                if time.monotonic() >= given_up_at:
+                    reason = f"There is nothing to restore with on the instance: {error.message}"
+                    raise RestoreImpossible("restore_failed", reason) from error
                 waits_for = error.message
             else:
-                if folder is not None:
-                    return self._target, folder
+                if home is not None:
+                    return self._target, home
                 waits_for = f"Waiting for the folder {path_text(self._target.path)}."
             if waits_for not in said:
                 said.add(waits_for)
