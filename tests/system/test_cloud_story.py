@@ -81,25 +81,25 @@ def order_in_guide(customer: Customer) -> str:
     return str(quoted["restore_id"])
 
 
-def enter(browser: httpx.Client, link: str) -> None:
-    """Come in by an owner's link, which is spent by that."""
+def enter(browser: httpx.Client, link: str) -> httpx.URL:
+    """Come in by an owner's link, which is spent by that; where what was restored is shown."""
     address, _, secret = link.partition("?link=")
     assert browser.get(link).status_code == 200
-    assert browser.post(address, data={"link": secret}).status_code == 200
+    shown = browser.post(address, data={"link": secret})
+    assert shown.status_code == 200
     again = httpx.post(address, data={"link": secret}, trust_env=False)
     assert again.status_code == 410, "the link was good for two"
+    return shown.url
 
 
 def assert_is_open(customer: Customer, found: dict[str, Any], source: Path) -> None:
     """The one-time link shows the restored files, each to the byte; without it there is nothing to see."""
     link = customer.device.space("instance", "open", NAME, "--print").out.strip()
-    site = str(httpx.URL(link).join("/"))
-    inside = "files/folder%200/file-0.bin"
-    assert httpx.get(site + inside, trust_env=False).status_code == 403
     with httpx.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
-        enter(browser, link)
-        assert "folder 0" in browser.get(site + "files/").text
-        got = browser.get(site + inside)
+        folder = enter(browser, link)
+        assert "folder 0" in browser.get(folder).text
+        got = browser.get(folder.join("folder%200/file-0.bin"))
+    assert httpx.get(got.url, trust_env=False).status_code == 403
     assert got.content == (source / "folder 0" / "file-0.bin").read_bytes()
 
 

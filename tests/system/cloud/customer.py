@@ -125,7 +125,7 @@ class Customer:
 
     def restored(self, found: dict[str, Any]) -> dict[str, Entry]:
         """Everything on the instance, with the SHA-256 of every file."""
-        return contents(self.home(found))
+        return contents(restored_in(self.home(found)))
 
     def home(self, found: dict[str, Any]) -> Path:
         return self.whole.machine_folder(UUID(found["cloud"]["instance_id"])) / "home"
@@ -153,6 +153,12 @@ def seal(found: dict[str, Any], password: str) -> str:
         instance_id=UUID(found["cloud"]["instance_id"]),
         round=wanted["round"],
     )
+
+
+def restored_in(home: Path) -> Path:
+    """The folder that a restore has made for itself among what an owner has on a machine."""
+    (folder,) = home.glob("Restored *")
+    return folder
 
 
 def open_keys(whole: WholeSystem, restore_id: str) -> list[str]:
