@@ -51,8 +51,8 @@ test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
 simulate: bootstrap ## many generated lives of provisioning in a simulated world (LIVES=2000; SIMULATE_SEED=… tells one again)
 	@SIMULATIONS=$(or $(LIVES),2000) $(PYTHON_BIN) -m pytest tests/provisioning/test_simulation.py
-chaos: bootstrap ## kill real processes of provisioning, its servers and machines (KILLS=100; CHAOS_SEED=… tells a story again)
-	@CHAOS=1 CHAOS_KILLS=$(or $(KILLS),100) $(PYTHON_BIN) -m pytest -s tests/system/test_provisioning_kills.py tests/deploy/test_provisioner_example.py
+chaos: bootstrap ## kill real processes of provisioning (KILLS=100) or under restores to the cloud (RESTORES=200); CHAOS_SEED=… tells a story again
+	@$(if $(RESTORES),CHAOS_RESTORES=$(RESTORES) $(PYTHON_BIN) -m pytest -s tests/system/test_cloud_kills.py,CHAOS=1 CHAOS_KILLS=$(or $(KILLS),100) $(PYTHON_BIN) -m pytest -s tests/system/test_provisioning_kills.py tests/deploy/test_provisioner_example.py)
 bench: bootstrap ## measure against the limits of this machine (ONLY="lists gate" for some, KEEP=1 renews docs/benchmarks.md)
 	@$(PYTHON_BIN) -m tests.bench $(ONLY) $(if $(KEEP),--keep)
 
