@@ -149,6 +149,34 @@ async def test_a_quoting_restore_is_cancelled_at_once(cloud: Cloud, orders: Orde
     assert (await cloud.cancel(restore_id)).status_code == 200
 
 
+def cancel_while_it_is_quoted(cloud: Cloud) -> None:
+    """Its owner cancels it after billing has made the quote, and before restore has it."""
+    loop = asyncio.get_running_loop()
+
+    def cancel(path: str) -> None:
+        if path == QUOTES:
+            restore_id = cloud.orders.calls[-1][1]["restore_id"]
+            asyncio.run_coroutine_threadsafe(cloud.cancel(restore_id), loop).result(10)
+
+    cloud.orders.after = cancel
+
+
+async def test_a_restore_that_is_cancelled_while_its_quote_is_made_has_none(cloud: Cloud) -> None:
+    cancel_while_it_is_quoted(cloud)
+    body = (await cloud.ask()).json()
+    assert (body["state"], body["code"], body["cloud"]["quote"]) == ("cancelled", "cancelled", None)
+    assert await cloud.states(body["restore_id"]) == ["quoting", "cancelled"]
+    assert await cloud.names(body["restore_id"]) == ["restore.cancelled"]
+
+
+async def test_a_refusal_that_comes_after_its_cancellation_changes_nothing(cloud: Cloud, orders: OrderDouble) -> None:
+    orders.refuse(QUOTES, 422, "place_unknown")
+    cancel_while_it_is_quoted(cloud)
+    assert (await cloud.ask()).json()["code"] == "place_unknown"
+    [cancelled] = await listed(cloud)
+    assert (cancelled["state"], cancelled["code"]) == ("cancelled", "cancelled")
+
+
 def keyed(cloud: Cloud) -> dict[str, str]:
     return cloud.headers | {"Idempotency-Key": str(uuid4())}
 

@@ -138,7 +138,8 @@ async def lock(session: AsyncSession, restore_id: UUID, owner_id: UUID | None = 
 
 async def is_new(session: AsyncSession, restore_id: UUID) -> bool:
     """Whether there is no such restore, of whatever owner; until the transaction ends nobody else finds that out."""
-    await session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(restore_id.bytes[:8], signed=True))))
+    lock = func.pg_advisory_xact_lock(func.hashtext("restores"), func.hashtext(str(restore_id)))
+    await session.execute(select(lock))
     return await session.scalar(select(Restore.id).where(Restore.id == restore_id)) is None
 
 
