@@ -48,6 +48,8 @@ async def hear(session: AsyncSession, event: Word, now: datetime) -> None:
             fact = Fact.MACHINE_REFUSED if event.code in FOR_GOOD else Fact.MACHINE_LOST
             await _lose(session, cloud, fact, Said(event.code, event.reason), now)
         case InstanceReturned(cause="owner"):
+            if cloud.saga.ending is None:
+                cloud.rest.used_until = event.returned_at
             await saga.heed(session, cloud, Fact.MACHINE_TAKEN_BACK, now, _TAKEN_BACK)
         case InstanceReturned():
             await _lose(session, cloud, Fact.MACHINE_LOST, _LOST, now)

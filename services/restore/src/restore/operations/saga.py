@@ -108,7 +108,7 @@ async def heed(session: AsyncSession, cloud: Cloud, fact: Fact, now: datetime, s
     _keep_reason(cloud.restore, step, said)
     if step.saga.ending is not None and before.ending is None:
         _forget_password(cloud.rest)
-        cloud.rest.used_until = now
+        cloud.rest.used_until = _end_of_use(cloud.rest, now)
     await session.flush()
     for move in step.moves:
         if not await queries.move_cloud(session, cloud.restore.id, move.source, move.target, now):
@@ -166,6 +166,11 @@ def quote_end(rest: CloudRestore) -> datetime:
     """When the quote that was made ends."""
     assert rest.quote is not None
     return datetime.fromisoformat(rest.quote["expires_at"])
+
+
+def _end_of_use(rest: CloudRestore, now: datetime) -> datetime:
+    """Until when its owner used the machine; what we learn late, or are late to end, they do not pay for."""
+    return min(at for at in (now, rest.used_until, rest.password_until) if at is not None)
 
 
 def _forget_password(rest: CloudRestore) -> None:
