@@ -14,6 +14,7 @@ from provisioning.adapters.user_data import UserDataSettings, render
 from tests.agent.chroots import SPACE, Root
 from tests.agent.instance_restores import FILES, RESTORED, World, tree
 from tests.agent.running_agents import wait_until
+from tests.support.ec2 import RESTIC
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change a process's root")
 
@@ -25,7 +26,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def boot(root: Root, world: World) -> str:
     """What cloud-init writes on the machine, from the template; the command of the agent's unit."""
     names = ("origin", "instance_id", "enrolment_secret", "instance_name", "restore_id", "ca_certificate")
-    settings = UserDataSettings(agent_package="space-agent", activation=["sh", "-c", "echo Olares is activated"])
+    settings = UserDataSettings.model_validate(
+        {"agent_package": "space-agent", "restic": RESTIC, "activation": ["sh", "-c", "echo Olares is activated"]}
+    )
     document = yaml.safe_load(render({name: world.told[name] for name in names}, settings))
     for file in document["write_files"]:
         root.write(file["path"], file["content"], int(file["permissions"], 8))

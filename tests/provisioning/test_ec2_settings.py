@@ -23,6 +23,10 @@ from tests.support.ec2 import IMAGE, REGION, SETTINGS, SIZE, driver, ec2, wanted
         ({"images": {"US East": IMAGE}}, "images"),
         ({"agent_package": ""}, "agent_package"),
         ({"agent_package": "a\n--index-url https://evil.test"}, "agent_package"),
+        ({"restic": {"address": "ftp://space.test/restic.bz2", "sha256": "ab" * 32}}, "restic.address"),
+        ({"restic": {"address": "https://space.test/a b", "sha256": "ab" * 32}}, "restic.address"),
+        ({"restic": {"address": "https://space.test/restic.bz2", "sha256": "AB" * 32}}, "restic.sha256"),
+        ({"restic": {"address": "https://space.test/restic.bz2"}}, "restic.sha256"),
         ({"subnets": {"eu-north-1": "subnet-1"}}, "no image is named for eu-north-1"),
         ({"security_groups": {REGION: ["sg-1"]}}, "subnets has none for us-east-1"),
         ({"disk": "olares"}, "disk"),
@@ -40,6 +44,30 @@ def test_settings_that_cannot_be_are_refused_in_words(change: dict[str, Any], pr
 def test_an_endpoint_is_a_host_and_a_port(url: str) -> None:
     with pytest.raises(ValueError, match="https://host:port"):
         Ec2Driver("aws", uuid4(), Ec2Settings.model_validate(SETTINGS), "k", "s", url)
+
+
+@pytest.mark.parametrize(
+    ("restic", "line", "says"),
+    [
+        ("", 5, "restic is missing"),
+        ("      restic: {address: https://space.test/restic.bz2}\n", 8, "sha256 is missing"),
+        ('      restic: {address: restic.bz2, sha256: "00"}\n', 8, "address is not of the form"),
+    ],
+    ids=["none", "no hash", "no address"],
+)
+def test_offers_without_a_restic_that_can_be_checked_are_refused_with_their_line(
+    restic: str, line: int, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "offers.yaml"
+    path.write_text(
+        "providers:\n  - provider: aws\n    name: AWS\n    driver: ec2\n    settings:\n"
+        f"      images: {{us-east-1: {IMAGE}}}\n      agent_package: space-agent\n{restic}"
+        "    regions:\n      - region: us-east-1\n        name: Virginia\n        plans:\n"
+        "          - {plan: small, name: Small, vcpu: 2, memory_gb: 4, disk_gb: 40, size: t3.medium}\n"
+    )
+    with pytest.raises(offers_file.OffersProblems) as refused:
+        offers_file.load(path, DRIVERS)
+    assert f"{path}:{line}: {says}" in str(refused.value)
 
 
 # The page for operators

@@ -17,9 +17,11 @@ REGION = "us-east-1"
 SIZE = "t3.medium"
 IMAGE = "ami-1e749f67"
 """A Linux that moto knows, with its root disk at /dev/sda1."""
+RESTIC = {"address": "https://space.test/restic_linux_amd64.bz2", "sha256": "ab" * 32}
 SETTINGS: dict[str, Any] = {
     "images": {REGION: IMAGE, "eu-west-1": IMAGE},
     "agent_package": "space-agent==0.1.0",
+    "restic": RESTIC,
 }
 
 

@@ -22,6 +22,8 @@ GRAVES = ".gone"
 PATIENCE_SECONDS = 5.0
 """For a machine's processes to end by themselves when it is turned off."""
 LOG_LIMIT_BYTES = 20 * 2**20
+RESTIC_SECONDS = 60
+"""How long an agent looks for a restic: nobody brings one later, but a machine that is busy may be slow to run it."""
 
 Kept = TypeVar("Kept", bound=BaseModel)
 
@@ -201,6 +203,7 @@ class LocalMachine:
             "traffic": "own",
             "disk": str(self.home),
             "disk_by": "folder",
+            "restic_seconds": RESTIC_SECONDS,
             "restore_target": {"path": str(self.home), "uid": os.getuid(), "gid": os.getgid()},
             "activation": None,
         }

@@ -14,6 +14,10 @@ ACTIVATE: Final = "/usr/local/lib/space/activate"
 """Waits until Olares is installed, so that no instance is said to run before."""
 FINAL_EXIT_CODES: Final = (0, 6)
 """Of `space agent run`: it has finished, or will never be let in."""
+DOWNLOAD_SECONDS: Final = 540
+"""For one attempt at restic, however often its transfer breaks off; systemd begins the whole set-up again."""
+RESTIC_SECONDS: Final = 900
+"""How long the agent waits for restic before its restore has failed: an attempt that failed, and a second one."""
 LIMIT_BYTES: Final = 16384
 """EC2's: "User data is limited to 16 KB, in raw form, before it is base64-encoded"."""
 
@@ -42,6 +46,16 @@ class RestoreTarget(BaseModel):
     """Olares runs its Files, and whatever writes there, as 1000:1000."""
 
 
+class ResticArchive(BaseModel):
+    """A release of restic for Linux on amd64, compressed with bzip2, as its project publishes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$")]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Of the archive, in hexadecimal. No other file is ever run."""
+
+
 class UserDataSettings(BaseModel):
     """What an operator may choose of a machine's first boot."""
 
@@ -49,6 +63,8 @@ class UserDataSettings(BaseModel):
 
     agent_package: OneLine
     """What pip installs the agent from: a requirement (``space-agent==0.1.0``) or the address of a wheel."""
+    restic: ResticArchive
+    """What the agent restores with: 0.17 or newer, which Debian 12 and Ubuntu 24.04 do not have."""
     olares_install: Annotated[str, StringConstraints(min_length=1)] = "curl -fsSL https://olares.sh | bash -"
     """Shell commands, run as root, that install Olares; who it is for is in ``TERMINUS_OS_USERNAME`` and
     ``TERMINUS_OS_DOMAINNAME``, as its documentation has it."""
@@ -75,6 +91,9 @@ def render(agent: Mapping[str, object], settings: UserDataSettings) -> str:
     text = TEMPLATES.get_template("cloud-init.yaml.j2").render(
         agent=_quoted(_ascii_json(agent_config(agent, settings)) + "\n"),
         requirements=_quoted(settings.agent_package + "\n"),
+        restic_address=_quoted(settings.restic.address + "\n"),
+        restic_checksum=_quoted(f"{settings.restic.sha256}  restic.bz2\n"),
+        download_seconds=DOWNLOAD_SECONDS,
         olares_install=_quoted(settings.olares_install + "\n"),
         final_exit_codes=" ".join(map(str, FINAL_EXIT_CODES)),
     )
@@ -94,6 +113,7 @@ def agent_config(agent: Mapping[str, object], settings: UserDataSettings) -> dic
         "disk": settings.disk,
         "disk_by": "filesystem",
         "restore_target": target.model_dump() if target else None,
+        "restic_seconds": RESTIC_SECONDS,
         "activation": [ACTIVATE, *settings.activation],
     }
 
