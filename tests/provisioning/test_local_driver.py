@@ -86,6 +86,7 @@ async def test_its_agent_is_told_what_was_wanted_and_what_only_this_machine_know
         "traffic": "own",
         "disk": str(folder / "home"),
         "disk_by": "folder",
+        "restic_seconds": 60,
         "restore_target": {"path": str(folder / "home"), "uid": os.getuid(), "gid": os.getgid()},
         "activation": None,
     }

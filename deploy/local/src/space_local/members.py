@@ -1,12 +1,17 @@
 """Which services there are, what each is told, and who may call it inside. A new service is one line here."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
+
+from space_local.options import PROJECT
+
+SET_UP_RESTIC = PROJECT / ".space" / "tools" / "restic"
 
 
 class Surroundings(Protocol):
@@ -81,11 +86,17 @@ def _provisioning(around: Surroundings) -> dict[str, str]:
         "INSTALLATION": str(around.installation),
         "ENROLMENT_KEY": around.secret("provisioning_enrolment_key"),
         "LOCAL_ROOT": str(around.instances_folder),
-        "LOCAL_COMMAND": json.dumps([sys.executable, "-m", "agent", "agent", "run"]),
+        "LOCAL_COMMAND": json.dumps([*_with_restic(), sys.executable, "-m", "agent", "agent", "run"]),
     }
     if around.origin.startswith("https://"):
         told["CA_FILE"] = str(around.state / "tls" / "ca.pem")
     return told
+
+
+def _with_restic() -> list[str]:
+    """What begins a machine's command so that its agent finds the restic of the set-up, whatever our PATH is."""
+    restic = os.environ.get("RESTIC") or (str(SET_UP_RESTIC) if SET_UP_RESTIC.exists() else None)
+    return [] if restic is None else ["env", f"RESTIC={restic}"]
 
 
 def _restore(around: Surroundings) -> dict[str, str]:
