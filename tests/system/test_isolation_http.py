@@ -47,6 +47,10 @@ AGENTS = {
     ("post", "/api/v1/instances/{instance_id}/heartbeats"),
     ("post", "/api/v1/instances/{instance_id}/log"),
     ("post", "/api/v1/instances/{instance_id}/links/redeem"),
+    ("post", "/api/v1/restores/{restore_id}/agent/rounds"),
+    ("get", "/api/v1/restores/{restore_id}/agent/rounds/{number}"),
+    ("post", "/api/v1/restores/{restore_id}/agent/keys"),
+    ("post", "/api/v1/restores/{restore_id}/agent/reports"),
 }
 ABOUT_NOBODYS_THING = {
     # What another owner may do as well, with things of their own.
@@ -116,6 +120,8 @@ def things(_keep: Kept, running_system: WholeSystem) -> dict[str, str]:
             "name": issued_invoice(running_system, device.owner_id),
             "instance_id": reserved_instance(running_system, device.owner_id),
             "provider": "sandbox",
+            # Of a round of somebody's restore.
+            "number": "1",
         }
 
 
@@ -169,6 +175,11 @@ def body_of(operation: Operation, things: dict[str, str]) -> Any:
         ("post", "/api/v1/tickets"): {"backup_id": things["backup_id"]},
         ("post", "/api/v1/tokens"): {"name": "n", "scopes": ["backups:read"], "expires_in_days": 1},
         ("post", "/api/v1/restores/{restore_id}/reports"): report,
+        ("post", "/api/v1/restores"): {"backup_id": things["backup_id"], **QUOTED, "instance_name": "b@olares.com"},
+        ("post", "/api/v1/restores/{restore_id}/confirm"): {},
+        ("post", "/api/v1/restores/{restore_id}/password"): {"round": 1, "sealed": "A" * 80},
+        ("post", "/api/v1/restores/{restore_id}/agent/rounds"): {"public_key": "A" * 43},
+        ("post", "/api/v1/restores/{restore_id}/agent/reports"): {"round": 1, "state": "usable"},
         ("put", "/api/v1/quotas/spend-limit"): {"spend_limit": FIVE},
         ("post", "/api/v1/quotes"): QUOTED,
         ("post", "/api/v1/quotes/{quote_id}/confirm"): {"token": "x.y.z"},
@@ -234,7 +245,7 @@ def test_another_owner_finds_nothing_at_any_path(
     token = bob.token()
     with bob.api() as api:
         api.post("/payment-methods", json=CARD).raise_for_status()
-    private = [value for name, value in things.items() if name != "provider"]
+    private = [value for name, value in things.items() if name not in ("provider", "number")]
     nothings = {name: "A" * 20 if name == "access_key_id" else str(uuid4()) for name in things}
     for operation in documents.keys() - PUBLIC - AGENTS:
         answer = ask(whole, operation, things, token)
