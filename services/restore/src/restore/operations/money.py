@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from restore.domain.order import State
 from restore.domain.saga import Fact
 from restore.operations import saga
 from restore.operations.saga import Said
@@ -36,12 +37,20 @@ async def hear(session: AsyncSession, event: Word, now: datetime) -> None:
         case PaymentFailed():
             fact, said = Fact.MONEY_NOT_HELD, Said(event.code, event.reason)
         case PaymentCaptured():
-            fact = Fact.MONEY_CAPTURED
+            fact, said = Fact.MONEY_CAPTURED, _TAKEN_EARLY
         case PaymentVoided():
-            fact, said = Fact.MONEY_RELEASED, Said("hold_released", "What was held for the order was released.")
+            fact, said = Fact.MONEY_RELEASED, _RELEASED
         case OrderFulfilled():
             if event.is_held:
                 # The word of that payment follows.
                 return
             fact = Fact.MONEY_BILLED
-    await saga.heed(session, cloud, fact, now, said)
+    # What ends an order before it begins has to be explained; what settles one that is done has not.
+    is_end = cloud.saga.state is State.AUTHORISING
+    await saga.heed(session, cloud, fact, now, said if is_end or isinstance(event, PaymentFailed) else None)
+
+
+_TAKEN_EARLY = Said(
+    "taken_early", "The card was charged before its time: that is in your balance now. Order again to pay from it."
+)
+_RELEASED = Said("hold_released", "What was held for the order was released. Order again; nothing was charged.")
