@@ -71,7 +71,9 @@ async def order_restore(
             # The same request may have been sent twice at once.
             if await queries.is_new(session, wanted.restore_id):
                 await _begin(session, wanted, snapshot, settings, now)
-    elif not _is_of(wanted, *known):
+            else:
+                known = await queries.find_cloud(session, wanted.restore_id)
+    if known is not None and not _is_of(wanted, *known):
         raise IdempotencyKeyReused("This Idempotency-Key was used for another restore. Use a new key.")
     await get_quote(database, adapters, wanted.restore_id, now)
 
