@@ -9,6 +9,11 @@ import httpx
 import pytest
 
 from restore.domain.order import READING, State
+from restore.domain.reports import AgentState
+from restore.errors import RestoreEnded
+from restore.operations import agents, passwords
+from restore.operations.agents import AgentReport
+from restore.operations.progress import Progress
 from shared.events.provisioning import InstanceEnrolled, InstanceReturned, InstanceRunning
 from tests.restore.cloud import SEALED, Agent, Cloud, new_key
 from tests.support.catalog_double import CatalogDouble
@@ -97,6 +102,9 @@ async def test_the_agent_of_a_machine_that_was_replaced_is_unknown(cloud: Cloud)
     assert await cloud.state(restore_id) == "provisioning"
     await cloud.gone(restore_id, cause="unwanted")
     await refused(first, first.headers())
+    # Its key is good for no other machine, also while that has none yet.
+    wanted = (await cloud.read(restore_id))["cloud"]["instance_id"]
+    await refused(first, first.headers(iss=wanted, sub=wanted))
     second = await cloud.boot(restore_id)
     assert second.instance_id != first.instance_id
     await refused(second, first.headers())
@@ -104,6 +112,19 @@ async def test_the_agent_of_a_machine_that_was_replaced_is_unknown(cloud: Cloud)
     assert (await cloud.send(restore_id, number)).status_code == 200
     assert (await second.report(number, "restoring")).status_code == 204
     assert await cloud.state(restore_id) == "restoring"
+
+
+async def test_a_machine_that_is_replaced_while_its_agent_asks_is_told_to_stop(cloud: Cloud) -> None:
+    """Who it is was found out before its restore was locked."""
+    restore_id, _ = await at(cloud, State.INSTALLING)
+    report = AgentReport(1, AgentState.USABLE, Progress(), None, None)
+    now, before = datetime.now(UTC), uuid4()
+    async with cloud.restore.runtime.database.transaction() as session:
+        with pytest.raises(RestoreEnded):
+            await passwords.offer_key(session, UUID(restore_id), before, b"\x07" * 32, now)
+        with pytest.raises(RestoreEnded):
+            await agents.record_report(session, UUID(restore_id), before, report, now)
+    assert await cloud.state(restore_id) == "installing"
 
 
 async def test_an_agent_is_told_to_stop_while_it_is_undone_and_after(cloud: Cloud) -> None:

@@ -52,7 +52,10 @@ async def test_confirming_at_once_from_two_sessions_is_confirming_once(cloud: Cl
         assert all(await asyncio.gather(*(is_held_up(task) for task in both)))
     answers = await asyncio.gather(*both)
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert await cloud.names(restore_id) == [PAY]
+    [(name, wanted)] = await cloud.wanted(restore_id)
+    async with cloud.restore.runtime.database.reading() as session:
+        kept = await session.scalar(text("SELECT payment_method_id FROM cloud_restores"))
+    assert (name, wanted["payment_method_id"]) == (PAY, str(kept))
     assert len(set(reserved(orders))) == 1
     assert await cloud.states(restore_id) == ["quoting", "quoted", "authorising"]
 

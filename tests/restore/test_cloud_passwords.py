@@ -56,6 +56,8 @@ async def test_a_password_goes_from_its_owner_to_the_agent_and_is_gone_after_the
     body = (await cloud.send(restore_id, 1, sealed)).json()
     assert (body["state"], body["actions"]) == ("verifying_password", ["give_up"])
     assert (await agent.call("GET", "rounds/1")).json()["sealed"] == sealed
+    another = (await agent.call("GET", "rounds/2")).json()
+    assert (another["is_current"], another["sealed"]) == (False, None)
     assert await kept(cloud, restore_id) == bytes(range(100))
     await agent.report(1, "restoring")
     assert await kept(cloud, restore_id) is None
