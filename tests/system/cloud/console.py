@@ -19,8 +19,8 @@ from tests.system.cloud.orders import CARDS, WAITING, Order
 from tests.system.conftest import PASSWORD
 
 LOOK_SECONDS = 0.3
-# Answers that only say that somebody is down just now.
-PASSING = frozenset({429, 502, 503, 504})
+# Answers that only say that somebody is down just now, identity among them, who would give another token.
+PASSING = frozenset({401, 429, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Console:
         if answer.status_code in (201, 202):
             case.restore_id = answer.json()["restore_id"]
             self._note(case, f"is {case.restore_id}")
-        elif answer.status_code == 409 and answer.json()["code"] in ("offer_unavailable", "request_in_progress"):
+        elif answer.status_code == 409 and answer.json()["code"] in ("offer_unavailable", "request_in_flight"):
             raise _Passing(answer.text)
         elif answer.status_code == 409 and answer.json()["code"] == "name_in_use":
             case.is_over = True
