@@ -45,14 +45,28 @@ async def test_what_one_worker_ends_another_leaves_to_it(cloud: Cloud, database:
     for each in (restore_id, other):
         await age(cloud, each, timedelta(hours=24))
     now = datetime.now(UTC)
-    async with database.transaction() as first:
-        assert await deadlines.end_waits(first, now) == 2
-        async with database.transaction() as second:
-            assert await deadlines.end_waits(second, now) == 0
+    async with database.transaction() as session:
+        await queries.lock(session, UUID(restore_id))
+        assert await deadlines.end_waits(database, now) == 1
+    await asyncio.gather(*(deadlines.end_waits(database, now) for _ in range(2)))
     assert await jobs.end_waits(cloud.restore.runtime, now) == 0
     assert (await cloud.names(restore_id)).count("restore.capture_wanted") == 1
     assert (await cloud.names(restore_id)).count("restore.instance_unwanted") == 1
     assert await cloud.names(other) == ["restore.cancelled"]
+
+
+async def test_a_restore_with_which_something_is_wrong_holds_up_no_other(cloud: Cloud, database: Database) -> None:
+    wrong, _ = await cloud.to(State.AWAITING_PASSWORD)
+    other, _ = await cloud.to(State.QUOTED, "bob@olares.com")
+    async with database.transaction() as session:
+        # What must not be: its use cannot be reckoned.
+        unknown = text("UPDATE cloud_restores SET running_at = NULL WHERE restore_id = :id")
+        await session.execute(unknown, {"id": UUID(wrong)})
+    await age(cloud, wrong, timedelta(hours=26))
+    await age(cloud, other, timedelta(hours=25))
+    with pytest.raises(AssertionError):
+        await jobs.end_waits(cloud.restore.runtime, datetime.now(UTC))
+    assert [await cloud.state(each) for each in (wrong, other)] == ["awaiting_password", "expired"]
 
 
 async def test_two_workers_that_have_one_quote_write_it_down_once(cloud: Cloud) -> None:
@@ -150,14 +164,14 @@ async def test_of_a_report_and_the_end_of_the_wait_the_report_was_first(cloud: C
 async def test_of_a_report_and_the_end_of_the_wait_the_end_was_first(cloud: Cloud, database: Database) -> None:
     restore_id, agent = await cloud.to(State.RESTORING)
     assert agent is not None
-    instance_id, now = agent.instance_id, datetime.now(UTC)
+    instance_id, uuid, now = agent.instance_id, UUID(restore_id), datetime.now(UTC)
     await age(cloud, restore_id, timedelta(hours=25))
 
     async def end(session: AsyncSession) -> None:
-        await deadlines.end_waits(session, now)
+        await deadlines.end_wait(session, uuid, now)
 
     async def report(session: AsyncSession) -> None:
-        await agents.record_report(session, UUID(restore_id), instance_id, USABLE, now)
+        await agents.record_report(session, uuid, instance_id, USABLE, now)
 
     with pytest.raises(RestoreEnded):
         await race(database, end, report)

@@ -16,8 +16,7 @@ async def expire_restores(runtime: RestoreRuntime, now: datetime) -> int:
 
 async def end_waits(runtime: RestoreRuntime, now: datetime) -> int:
     """Restores to the cloud that waited long enough in a state."""
-    async with runtime.database.transaction() as session:
-        return await deadlines.end_waits(session, now)
+    return await deadlines.end_waits(runtime.database, now)
 
 
 async def get_quotes(runtime: RestoreRuntime, now: datetime) -> int:

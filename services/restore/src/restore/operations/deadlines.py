@@ -4,6 +4,7 @@ from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
@@ -13,6 +14,7 @@ from restore.domain.saga import Fact
 from restore.models import Restore
 from restore.operations import passwords, saga
 from restore.operations.saga import Cloud, Said
+from shared.db import Database
 
 AT_ONCE = 50
 
@@ -29,15 +31,43 @@ SAID = MappingProxyType(
     }
 )
 
+log = structlog.get_logger(__name__)
 
-async def end_waits(session: AsyncSession, now: datetime) -> int:
-    """Go on with the restores to the cloud whose time is over; how many."""
-    due = await queries.claim_due_cloud(session, now, AT_ONCE)
+
+async def end_waits(database: Database, now: datetime) -> int:
+    """Go on with the restores to the cloud whose time is over; how many.
+
+    Each in a transaction of its own: one that raises what nobody expected holds up no other.
+    """
+    async with database.transaction() as session:
+        due = await queries.claim_due_cloud(session, now, AT_ONCE)
+    broken: list[Exception] = []
     for restore_id in due:
-        cloud = await saga.lock(session, restore_id)
-        assert cloud is not None
-        await _end_wait(session, cloud, now)
+        try:
+            async with database.transaction() as session:
+                await end_wait(session, restore_id, now)
+        except Exception as error:
+            log.error("a wait could not be ended", restore_id=str(restore_id), exc_info=error)
+            broken.append(error)
+    if broken:
+        raise broken[0]
     return len(due)
+
+
+async def end_wait(session: AsyncSession, restore_id: UUID, now: datetime) -> None:
+    """Go on with a restore, unless somebody has done so since its time was over."""
+    cloud = await saga.lock(session, restore_id)
+    if cloud is None or cloud.restore.due_at is None or cloud.restore.due_at > now:
+        return
+    state = cloud.saga.state
+    if state is State.VERIFYING_PASSWORD:
+        await passwords.lose_verdict(session, cloud, now)
+    elif cloud.rest.asked >= ASKED_AGAIN.get(state, cloud.rest.asked + 1):
+        await saga.heed(session, cloud, Fact.ASKED_OFTEN, now)
+    else:
+        step = await saga.heed(session, cloud, Fact.TIME_OVER, now, SAID.get(state))
+        if not step.moves and not step.effects:
+            _wait_on(cloud, now)
 
 
 async def redrive(session: AsyncSession, restore_id: UUID, now: datetime) -> Restore:
@@ -54,18 +84,6 @@ async def redrive(session: AsyncSession, restore_id: UUID, now: datetime) -> Res
         raise errors.NotStuck("This restore does not wait for an operator. `make stuck` lists those that do.")
     await saga.heed(session, cloud, Fact.REDRIVEN, now)
     return cloud.restore
-
-
-async def _end_wait(session: AsyncSession, cloud: Cloud, now: datetime) -> None:
-    state = cloud.saga.state
-    if state is State.VERIFYING_PASSWORD:
-        await passwords.lose_verdict(session, cloud, now)
-    elif cloud.rest.asked >= ASKED_AGAIN.get(state, cloud.rest.asked + 1):
-        await saga.heed(session, cloud, Fact.ASKED_OFTEN, now)
-    else:
-        step = await saga.heed(session, cloud, Fact.TIME_OVER, now, SAID.get(state))
-        if not step.moves and not step.effects:
-            _wait_on(cloud, now)
 
 
 def _wait_on(cloud: Cloud, now: datetime) -> None:
