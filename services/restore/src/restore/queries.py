@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import RowMapping, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import RowMapping, case, delete, func, inspect, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from restore.domain import lifecycle, order
 from restore.domain.lifecycle import State
@@ -225,10 +226,13 @@ async def lock_cloud(
     session: AsyncSession, restore_id: UUID, owner_id: UUID | None = None
 ) -> tuple[Restore, CloudRestore] | None:
     """A restore to the cloud, for this transaction alone; None also when it is not the given owner's, or to local."""
-    restore = await lock(session, restore_id, owner_id)
-    if restore is None or restore.target != "cloud":
-        return None
-    return restore, await session.get_one(CloudRestore, restore_id, populate_existing=True)
+    found = select(Restore, CloudRestore).join(CloudRestore).where(Restore.id == restore_id)
+    if owner_id is not None:
+        found = found.where(Restore.owner_id == owner_id)
+    # Both rows: after a wait PostgreSQL reads again only what it locks, and the other would be as it was before.
+    locked = await session.execute(found.with_for_update(), execution_options={"populate_existing": True})
+    row = locked.one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 async def find_cloud(session: AsyncSession, restore_id: UUID) -> tuple[Restore, CloudRestore] | None:
@@ -239,22 +243,27 @@ async def find_cloud(session: AsyncSession, restore_id: UUID) -> tuple[Restore, 
 
 
 async def move_cloud(
-    session: AsyncSession, restore_id: UUID, source: order.State, target: order.State, now: datetime
+    session: AsyncSession, restore: Restore, source: order.State, target: order.State, now: datetime
 ) -> bool:
-    """Compare-and-set the state, and advance ``last_number``; False means that another moved it first."""
+    """Compare-and-set the state, advance ``last_number``, and write what else is new of the row by the same statement.
+
+    Returns:
+        False if another moved it first.
+    """
+    columns = inspect(restore).attrs
+    values = {column.key: column.value for column in columns if column.history.has_changes()} | {
+        "state": target,
+        "updated_at": now,
+        "due_at": order.due_at(target, now),
+        "ended_at": now if target in order.TERMINAL else None,
+        "last_number": restore.last_number + 1,
+    }
     moved = await session.scalar(
-        update(Restore)
-        .where(Restore.id == restore_id, Restore.state == source)
-        .values(
-            state=target,
-            updated_at=now,
-            due_at=order.due_at(target, now),
-            ended_at=now if target in order.TERMINAL else None,
-            last_number=Restore.last_number + 1,
-        )
-        .returning(Restore),
-        execution_options={"populate_existing": True},
+        update(Restore).where(Restore.id == restore.id, Restore.state == source).values(values).returning(Restore.id),
+        execution_options={"autoflush": False, "synchronize_session": False},
     )
+    for name, value in values.items():
+        set_committed_value(restore, name, value)
     return moved is not None
 
 

@@ -109,9 +109,8 @@ async def heed(session: AsyncSession, cloud: Cloud, fact: Fact, now: datetime, s
     if step.saga.ending is not None and before.ending is None:
         _forget_password(cloud.rest)
         cloud.rest.used_until = _end_of_use(cloud.rest, now)
-    await session.flush()
     for move in step.moves:
-        if not await queries.move_cloud(session, cloud.restore.id, move.source, move.target, now):
+        if not await queries.move_cloud(session, cloud.restore, move.source, move.target, now):
             raise RuntimeError(f"restore {cloud.restore.id} was moved in spite of its lock")
         write_move(session, cloud.restore, now, move.source, move.trigger)
     _set_deadline(cloud, before, step, now)
