@@ -1,6 +1,7 @@
 """What is undone and how: whatever ends a restore, in whatever state, and whatever is said of it late or twice."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -190,6 +191,17 @@ async def test_giving_up_charges_from_when_the_machine_ran_until_then(cloud: Clo
     ended, started = datetime.fromisoformat(first["ended_at"]), datetime.fromisoformat(first["started_at"])
     assert abs(given_up - ended) < timedelta(seconds=20)
     assert timedelta(hours=2) <= ended - started < timedelta(hours=2, minutes=1)
+
+
+async def test_a_machine_whose_start_nobody_told_ran_since_its_agent_was_heard(cloud: Cloud) -> None:
+    restore_id, _ = await cloud.to(State.PROVISIONING)
+    agent = Agent(cloud.restore, restore_id, UUID((await cloud.read(restore_id))["cloud"]["instance_id"]))
+    enrolled = await cloud.machine(restore_id, InstanceEnrolled, public_key=agent.public_key)
+    await cloud.hear(enrolled)
+    await agent.offer()
+    assert (await cloud.cancel(restore_id)).json()["state"] == "undoing"
+    used = dict(await cloud.wanted(restore_id))[CAPTURE]
+    assert datetime.fromisoformat(used["started_at"]) == enrolled.model_dump()["enrolled_at"]
 
 
 async def test_what_was_heard_is_not_heard_again(cloud: Cloud) -> None:
