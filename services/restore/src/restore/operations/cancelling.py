@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors
+from restore.domain import words
 from restore.domain.order import CANCELLED_BY, State, Trigger
 from restore.domain.saga import Fact
 from restore.operations import saga
@@ -15,7 +16,7 @@ from restore.operations.saga import Said
 SAID = MappingProxyType(
     {
         Trigger.CANCEL: Said("cancelled", "Its owner cancelled it."),
-        Trigger.GIVE_UP: Said("given_up", "Its owner gave up the password. The time the machine ran is charged."),
+        Trigger.GIVE_UP: Said("given_up", f"Its owner gave up the password. {words.USE_CHARGED}"),
     }
 )
 COPYING = frozenset({State.RESTORING, State.VALIDATING, State.CAPTURING})
@@ -42,4 +43,4 @@ async def cancel(session: AsyncSession, owner_id: UUID, restore_id: UUID, now: d
             "the instance: then nothing is charged."
         )
     elif ending not in SAID and state is not State.CANCELLED:
-        raise errors.RestoreOver(f"This restore is {state.replace('_', ' ')} and cannot be cancelled any more.")
+        raise errors.RestoreOver(f"This restore is {words.NAMES[state]} and cannot be cancelled any more.")

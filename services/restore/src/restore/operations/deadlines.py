@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
-from restore.domain import order
+from restore.domain import order, words
 from restore.domain.order import ASKED_AGAIN, State
 from restore.domain.saga import Fact
 from restore.models import Restore
@@ -25,7 +25,9 @@ SAID = MappingProxyType(
         State.AUTHORISING: Said("payment_unknown", "The payment provider gave no answer in time. Nothing is charged."),
         State.PROVISIONING: Said("machine_late", "The machine did not come up in time."),
         State.INSTALLING: Said("agent_silent", "The machine did not report after its installation."),
-        State.AWAITING_PASSWORD: Said("password_not_entered", "The password was not entered in time."),
+        State.AWAITING_PASSWORD: Said(
+            "password_not_entered", f"The password was not entered in time. {words.USE_CHARGED}"
+        ),
         State.RESTORING: Said("agent_silent", "The machine was not heard of for a day while it restored."),
         State.VALIDATING: Said("agent_silent", "The machine was not heard of for a day while it checked its files."),
     }

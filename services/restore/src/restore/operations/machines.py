@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import queries
+from restore.domain import words
 from restore.domain.axes import Compute
 from restore.domain.saga import Fact
 from restore.operations import saga
@@ -50,7 +51,8 @@ async def hear(session: AsyncSession, event: Word, now: datetime) -> None:
         case InstanceReturned(cause="owner"):
             if cloud.saga.ending is None:
                 cloud.rest.used_until = event.returned_at
-            await saga.heed(session, cloud, Fact.MACHINE_TAKEN_BACK, now, _TAKEN_BACK)
+            said = _GIVEN_UP if cloud.saga.state in saga.PASSWORD_STATES else _TAKEN_BACK
+            await saga.heed(session, cloud, Fact.MACHINE_TAKEN_BACK, now, said)
         case InstanceReturned():
             await _lose(session, cloud, Fact.MACHINE_LOST, _LOST, now)
 
@@ -69,4 +71,5 @@ async def _lose(session: AsyncSession, cloud: Cloud, fact: Fact, said: Said, now
 
 
 _TAKEN_BACK = Said("instance_returned", "Its owner returned the instance.")
+_GIVEN_UP = Said(_TAKEN_BACK.code, f"{_TAKEN_BACK.reason} {words.USE_CHARGED}")
 _LOST = Said("machine_lost", "The provider lost the machine.")

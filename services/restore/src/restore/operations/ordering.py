@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from restore import errors, queries
 from restore.adapters import Adapters
 from restore.catalog_client import RestorableSnapshot
-from restore.domain import fitting, order
+from restore.domain import fitting, order, words
 from restore.domain.axes import Compute, Data, Payment
 from restore.domain.order import State
 from restore.domain.saga import Fact
@@ -171,7 +171,7 @@ async def _to_confirm(session: AsyncSession, owner_id: UUID, restore_id: UUID, n
     if state in order.CONFIRMED:
         return None
     if state is not State.QUOTED:
-        raise errors.NotConfirmable(f"This restore is {state.replace('_', ' ')} and cannot be confirmed.")
+        raise errors.NotConfirmable(f"This restore is {words.NAMES[state]} and cannot be confirmed.")
     if now >= saga.quote_end(cloud.rest):
         raise errors.QuoteExpired("This quote has expired: prices may be others now. Order again; nothing was charged.")
     if cloud.saga.compute is not Compute.RESERVED:

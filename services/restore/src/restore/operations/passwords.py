@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
-from restore.domain import passwords
+from restore.domain import passwords, words
 from restore.domain.order import READING, State
 from restore.domain.passwords import Asked
 from restore.domain.saga import Fact
@@ -77,7 +77,7 @@ async def send_password(
     rest, state = cloud.rest, cloud.saga.state
     if state is not State.AWAITING_PASSWORD:
         raise errors.PasswordNotExpected(
-            f"This restore is {state.replace('_', ' ')}: it does not wait for a password now.", state=state
+            f"This restore is {words.NAMES[state]}: it does not wait for a password now.", state=state
         )
     if rest.round_key is None:
         raise errors.AgentNotReady(
@@ -139,7 +139,7 @@ async def _refuse(session: AsyncSession, cloud: Cloud, now: datetime) -> None:
     if passwords.attempts_left(rest.wrong_passwords):
         await _heed_password(session, cloud, Fact.PASSWORD_WRONG, now)
     else:
-        said = Said("too_many_wrong_passwords", f"{rest.wrong_passwords} passwords were wrong. The order is undone.")
+        said = Said("too_many_wrong_passwords", f"{rest.wrong_passwords} passwords were wrong. {words.USE_CHARGED}")
         await saga.heed(session, cloud, Fact.PASSWORDS_OVER, now, said)
 
 
