@@ -212,6 +212,9 @@ async def test_capturing_asks_again_is_parked_after_a_day_and_never_destroys(clo
         "whole",
     )
     assert UNWANTED not in await cloud.names(restore_id)
-    await cloud.hear(await cloud.money(restore_id, OrderFulfilled), await cloud.money(restore_id, PaymentCaptured))
+    await cloud.hear(await cloud.money(restore_id, OrderFulfilled, is_held=True))
+    # The order is fulfilled, and its payment is still to come.
+    assert (await cloud.read(restore_id))["cloud"]["payment"] == "capture_asked"
+    await cloud.hear(await cloud.money(restore_id, PaymentCaptured))
     assert await cloud.state(restore_id) == "completed"
     assert (await cloud.names(restore_id))[-1] == "restore.completed"
