@@ -28,7 +28,7 @@ def services(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudR
     monkeypatch.setenv("SPACE_API_TOKEN", "t")
     for setting in (
         "api.FIRST_WAIT", "following.FIRST_WAIT", "cloud_order.POLL", "cloud_service.WAIT", "cloud_following.AGAIN",
-        "cloud_following.TOO_SOON",
+        "cloud_following.TOO_SOON", "timeline.PAGES",
     ):  # fmt: skip
         monkeypatch.setattr(f"agent.{setting}_SECONDS", 0.01)
     try:

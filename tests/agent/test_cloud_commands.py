@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from agent import timeline_words
+from restore.domain.axes import Compute, Payment
+from restore.domain.passwords import Asked
 from tests.agent.cloud_restores import ORDER, document, password_file, refused, services, terminal
 from tests.agent.conftest import Sealed
 from tests.agent.shell import called
@@ -80,6 +83,42 @@ def test_a_log_tells_what_happened_and_is_followed_to_its_end(
     entries = [json.loads(line) for line in done.stdout.splitlines()]
     assert entries == double.timelines[restore_id]
     assert "2.00 GB of 3.00 GB" in called("restore", "log", restore_id).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        (timeline_words.PAYMENT, {*map(str, Payment)} - {"none"}),
+        (timeline_words.INSTANCE, {*map(str, Compute)} - {"none"}),
+        (timeline_words.PASSWORD, {*map(str, Asked)}),
+    ],
+    ids=["payment", "instance", "password"],
+)
+def test_every_entry_that_the_service_writes_has_a_sentence_of_its_own(words: dict[str, str], codes: set[str]) -> None:
+    assert set(words) == codes
+    assert len(set(words.values())) == len(codes)
+
+
+def test_a_log_has_a_plain_sentence_for_whatever_happened(double: CloudRestoreDouble, waiting: dict[str, Any]) -> None:
+    restore_id = waiting["restore_id"]
+    entries = double.timelines[restore_id]
+    happened = [
+        ("payment", "held", None), ("instance", "gone", "the machine is lost"), ("password", "wrong", None),
+        ("keys_issued", None, None), ("payment", "of_a_later_service", None),
+    ]  # fmt: skip
+    for kind, code, reason in happened:
+        entries.append(entries[-1] | {"number": 1000 + len(entries), "kind": kind, "code": code, "reason": reason})
+    told = [line.split("  ", 1)[1] for line in called("restore", "log", restore_id).stdout.splitlines()]
+
+    assert told[-5:] == [
+        "The payment is held; nothing is taken yet",
+        "The instance is gone: the machine is lost",
+        "The backup password was wrong; the instance asks for it again",
+        "The instance was given keys to read the backup",
+        "Payment of a later service",
+    ]
+    double.timelines[LOCAL] = [entries[-2] | {"number": 1}]
+    assert called("restore", "log", LOCAL).stdout.endswith("  The machine was given keys to read the backup\n")
 
 
 def test_giving_up_says_what_it_costs_and_needs_a_yes(

@@ -1,6 +1,9 @@
 """A confirmed restore to the cloud: what is shown, when the password is sent, and how one comes back to it."""
 
+import json
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -9,14 +12,16 @@ from typing import Any
 
 import pytest
 
+from agent.cloud_words import STATES
 from tests.agent.cloud_restores import ORDER, document, password_file, refused, services, terminal
 from tests.agent.conftest import Sealed
 from tests.agent.shell import called, space
 from tests.support.cloud_restore_answers import GIVE_UP_COSTS, NAME
 from tests.support.cloud_restore_double import CloudRestoreDouble
-from tests.support.instances_double import problem
+from tests.support.instances_double import EVENT_STREAM, Answer, Asked, problem
 
 PASSWORD = ("POST", "/restores/{id}/password")
+LOOK = ("GET", "/restores/{id}")
 AGAIN = "Press Enter to type it again, or type `give up`:"
 
 
@@ -45,6 +50,96 @@ def test_every_state_is_told_in_words(double: CloudRestoreDouble, tmp_path: Path
             double.let_go(state)
         assert shown.finish() == 0
     assert "Restoring" in shown.shown
+
+
+def test_only_moves_are_told_of_what_the_timeline_has(double: CloudRestoreDouble, tmp_path: Path) -> None:
+    done = space(*ORDER, *password_file(tmp_path))
+
+    restore_id = double.only()["restore_id"]
+    assert {entry["kind"] for entry in double.timelines[restore_id]} >= {"moved", "progress", "password"}
+    told = [line.partition("  ")[2] for line in done.stderr.splitlines() if line[2:3] == ":"]
+    assert told == [f"{STATES[state]}." for state in STATES if f"{STATES[state]}." in told]
+    assert told
+    assert len(told) == len(set(told))
+
+
+def test_a_restore_that_makes_no_progress_is_told_once_for_each_time(
+    double: CloudRestoreDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.cloud_following.QUIET_SECONDS", 0.0)
+    double.holds.add("restoring")
+
+    def looked(times: int) -> None:
+        wanted = double.count(*LOOK) + times
+        while double.count(*LOOK) < wanted:
+            time.sleep(0.01)
+
+    def stall() -> None:
+        while not double.restores:
+            time.sleep(0.01)
+        double.wait_for("restoring")
+        for stalled in (True, False, True):
+            double.only()["cloud"]["stalled"] = stalled
+            looked(5)
+        double.let_go("restoring")
+
+    stalling = threading.Thread(target=stall, daemon=True)
+    stalling.start()
+    done = called(*ORDER, *password_file(tmp_path))
+    stalling.join(10)
+
+    assert done.returncode == 0
+    assert done.stderr.count("No progress for two minutes; it goes on by itself.") == 2
+
+
+@pytest.mark.parametrize("breaks", [[], [2]], ids=["at once", "after a break"])
+def test_where_too_many_streams_are_open_it_goes_on_by_pages(
+    double: CloudRestoreDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: list[int]
+) -> None:
+    double.breaks = deque(breaks)
+    refuse_streams(double, monkeypatch, after=len(breaks))
+    double.verdicts = deque(["silent"])
+    done = called(*ORDER, *password_file(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("The payment is being held.") <= 1
+    assert len(streams(double)) == len(breaks) + 1
+    assert double.opened == [b"correct horse"] * 2
+
+
+def test_a_log_is_followed_by_pages_too_each_entry_once(
+    double: CloudRestoreDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert called(*ORDER, "--no-wait", *password_file(tmp_path)).returncode == 0
+    double.wait_for("awaiting_password")
+    restore_id = double.only()["restore_id"]
+    refuse_streams(double, monkeypatch)
+    resume = ("restore", "--resume", restore_id, "--yes", *password_file(tmp_path))
+    resuming = threading.Thread(target=space, args=resume)
+    resuming.start()
+    done = called("restore", "log", restore_id, "--follow", "--json")
+    resuming.join(20)
+
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert entries == double.timelines[restore_id]
+    assert entries[-1]["state"] == "completed"
+    assert len(streams(double)) == 2
+    assert double.count("GET", "/restores/{id}/timeline") > 6
+
+
+def streams(double: CloudRestoreDouble) -> list[Asked]:
+    return [asked for asked in double.asked if asked.headers.get("accept") == EVENT_STREAM]
+
+
+def refuse_streams(double: CloudRestoreDouble, monkeypatch: pytest.MonkeyPatch, after: int = 0) -> None:
+    answer = double.answer
+
+    def refusing(asked: Asked, body: dict[str, Any]) -> Answer:
+        if asked.headers.get("accept") == EVENT_STREAM and len(streams(double)) > after:
+            return problem(429, "too_many_streams", "Too many timelines are being followed at once.")
+        return answer(asked, body)
+
+    monkeypatch.setattr(double, "answer", refusing)
 
 
 def test_an_agent_that_was_restarted_gets_the_password_again_without_a_question(

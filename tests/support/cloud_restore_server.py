@@ -107,6 +107,7 @@ def serve(double: Answering) -> ThreadingHTTPServer:
                         self._chunk(b"")
                         return
                     time.sleep(0.01)
+                    self._chunk(b": ping\r\n\r\n")
             except OSError:
                 pass
 

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
-from agent import api, cloud_asking, cloud_service, cloud_words, following
+from agent import api, cloud_asking, cloud_service, cloud_words, timeline
 from agent.cloud_display import Display
 from agent.cloud_password import KeptPassword
 from agent.cloud_service import RestoreService
@@ -18,6 +19,8 @@ END = cloud_words.OVER | {"needs_operator"}
 TOO_SOON_SECONDS = 5.0
 SHORTEST_WAIT_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
+# After so long without an entry it is looked whether it still moves.
+QUIET_SECONDS = 10.0
 _RESTARTED = frozenset({"agent_restarted", "agent_silent"})
 _ASKED_ALREADY = frozenset({"password_not_expected", "round_over", "agent_not_ready"})
 
@@ -46,6 +49,8 @@ class Follower:
         self._display = Display(out)
         self._sent_round: int | None = None
         self._told_round: int | None = None
+        self._heard_at = time.monotonic()
+        self._told_stall = False
 
     def follow(self, restore_id: UUID) -> CloudRestore:
         """The restore once it is over, or waits for an operator.
@@ -74,8 +79,16 @@ class Follower:
     def _entries(self, restore_id: UUID, last_number: int) -> Iterator[TimelineEntry]:
         self._display.move()
         path = f"/restores/{restore_id}/timeline"
-        for event in following.follow(self._service.client, path, last_number, self._say_away):
-            yield api.parse(TimelineEntry, api.parse_text(event.content))
+        look = partial(self._look_if_quiet, restore_id)
+        for entry in timeline.follow(self._service.client, path, last_number, self._say_away, look):
+            self._heard_at = time.monotonic()
+            yield api.parse(TimelineEntry, entry)
+            self._display.move()
+
+    def _look_if_quiet(self, restore_id: UUID) -> None:
+        if time.monotonic() - self._heard_at >= QUIET_SECONDS:
+            self._heard_at = time.monotonic()
+            self._look(restore_id)
             self._display.move()
 
     def _heed(self, found: CloudRestore, entry: TimelineEntry) -> CloudRestore:
@@ -107,6 +120,9 @@ class Follower:
     def _look(self, restore_id: UUID) -> CloudRestore:
         found = self._service.look(restore_id)
         self._on_look(found)
+        if found.cloud.stalled and not self._told_stall:
+            self._display.say(cloud_words.STALLED)
+        self._told_stall = found.cloud.stalled
         return found
 
     def _send(self, found: CloudRestore, wanted: PasswordWanted) -> None:

@@ -124,7 +124,7 @@ class _Run:
                 error.hint = "Nothing was ordered."
             return error
         error.restore_id = str(known.restore_id)
-        if error.hint is None or cloud_service.is_away(error) or error.code == "too_many_streams":
+        if error.hint is None or cloud_service.is_away(error):
             error.hint = cloud_words.comes_back(known)
         return error
 

@@ -39,6 +39,7 @@ STATES = {
     "expired": "The restore has expired",
     "returned": "The restore was given up and its instance returned",
 }
+STALLED = "No progress for two minutes; it goes on by itself."
 _COMMAND = re.compile(r"`[^`]*`")
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _UNTAKEN = frozenset({"none", "refused", "released"})

@@ -9,6 +9,7 @@ from agent.api import Client
 from agent.errors import ExitCode, ServerRefused, SpaceError
 
 END = "end"
+TOO_MANY = "too_many_streams"
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 10.0
 # How long a service may be away; a stream that is whole sends something at least every 15 seconds.
@@ -24,14 +25,25 @@ class Event:
     content: str
 
 
-def follow(client: Client, path: str, last_number: int, on_break: Callable[[str], None]) -> Iterator[Event]:
+def follow(
+    client: Client,
+    path: str,
+    last_number: int,
+    on_break: Callable[[str], None],
+    on_heard: Callable[[], None] = lambda: None,
+    *,
+    gives_way: bool = False,
+) -> Iterator[Event]:
     """The events after `last_number` as they come, each once; it ends when the stream says that it is over.
 
     Args:
         on_break: Told once for each time that the service is away.
+        on_heard: Called whenever something arrives, also if it only says that the stream is whole.
+        gives_way: Too many streams end it also where it comes back after a break.
 
     Raises:
         Unreachable: It was away for too long.
+        ServerRefused: `too_many_streams` and whatever else does not pass.
     """
     away_since, wait_seconds = None, FIRST_WAIT_SECONDS
     is_first = True
@@ -39,14 +51,14 @@ def follow(client: Client, path: str, last_number: int, on_break: Callable[[str]
         try:
             with client.stream(path, {"Last-Event-ID": str(last_number)}) as chunks:
                 away_since, is_first = None, False
-                for event in events(chunks):
+                for event in events(_heard(chunks, on_heard)):
                     wait_seconds = FIRST_WAIT_SECONDS
                     if event.kind == END:
                         return
                     last_number = last_number if event.number is None else event.number
                     yield event
         except SpaceError as error:
-            if not _passes(error, is_first=is_first):
+            if not passes(error, is_first=is_first) or (gives_way and error.code == TOO_MANY):
                 raise
             if away_since is None:
                 away_since = time.monotonic()
@@ -96,7 +108,13 @@ def _split(content: bytes) -> tuple[list[bytes], bytes]:
     return whole, rest + held
 
 
-def _passes(error: SpaceError, *, is_first: bool) -> bool:
+def _heard(chunks: Iterable[bytes], on_heard: Callable[[], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        on_heard()
+        yield chunk
+
+
+def passes(error: SpaceError, *, is_first: bool) -> bool:
     """Whether it is worth to come back. That too much is followed already is said at once, not waited for."""
     if isinstance(error, ServerRefused) and error.status == 429:
         return not is_first

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from agent import api, cloud_asking, cloud_words, following, lookup, session
+from agent import api, cloud_asking, cloud_words, lookup, session, timeline
 from agent.api import Client
 from agent.cloud_following import give_up_words
 from agent.cloud_service import RestoreService
@@ -14,6 +14,7 @@ from agent.commands.options import JsonFlag, Origin
 from agent.config import JsonObject
 from agent.errors import Interrupted, UsageError
 from agent.output import Output, second_text, size_text, time_text
+from agent.timeline_words import entry_text
 
 RestoreId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="A restore's id, or its beginning.")]
 GIVE_UP = "give_up"
@@ -59,9 +60,9 @@ def show(restore_id: RestoreId, origin: Origin = None, as_json: JsonFlag = False
     with session.open_client(origin) as client:
         restore_id = lookup.whole_id(client, "/restores", "restore_id", restore_id)
         found = client.get(f"/restores/{restore_id}")
-        timeline = list(client.items(f"/restores/{restore_id}/timeline"))
+        entries = list(client.items(f"/restores/{restore_id}/timeline"))
     if as_json:
-        out.result({**found, "timeline": timeline})
+        out.result({**found, "timeline": entries})
         return
     if found.get("cloud"):
         _show_cloud(RestoreService.parse(found), out)
@@ -76,10 +77,10 @@ def show(restore_id: RestoreId, origin: Origin = None, as_json: JsonFlag = False
             size_text(item.get("bytes_restored")),
             str(item.get("reason") or ""),
         )
-        for item in timeline
+        for item in entries
     ]
     columns = ("Time", "What", "State", "Restored", "Reason")
-    out.table(timeline, columns, rows, empty="Nothing happened yet.", optional=("Restored", "What"))
+    out.table(entries, columns, rows, empty="Nothing happened yet.", optional=("Restored", "What"))
 
 
 def log(
@@ -91,16 +92,18 @@ def log(
     """Show what happened in a restore. --follow with --json prints a document for each entry."""
     out = Output(as_json=as_json)
     with session.open_client(origin) as client:
-        path = f"/restores/{lookup.whole_id(client, '/restores', 'restore_id', restore_id)}/timeline"
+        restore_id = lookup.whole_id(client, "/restores", "restore_id", restore_id)
+        is_cloud = client.get(f"/restores/{restore_id}").get("target") == Target.CLOUD
+        path = f"/restores/{restore_id}/timeline"
         if follow:
-            _follow(client, path, out)
+            _follow(client, path, out, is_cloud=is_cloud)
             return
         listed = list(client.items(path))
     if as_json:
         out.result(listed)
         return
     for item in listed:
-        _print_entry(item, out)
+        _print_entry(item, out, is_cloud=is_cloud)
 
 
 def cancel(
@@ -137,19 +140,17 @@ def _confirm_give_up(found: CloudRestore, out: Output) -> None:
         raise UsageError("not_confirmed", "Nothing was given up.")
 
 
-def _follow(client: Client, path: str, out: Output) -> None:
+def _follow(client: Client, path: str, out: Output, *, is_cloud: bool) -> None:
     try:
-        for event in following.follow(client, path, 0, lambda why: out.say(f"{why} Trying again…")):
-            _print_entry(api.parse_text(event.content), out)
+        for item in timeline.follow(client, path, 0, lambda why: out.say(f"{why} Trying again…")):
+            _print_entry(item, out, is_cloud=is_cloud)
     except KeyboardInterrupt:
         raise Interrupted("Not following any more; the restore goes on.") from None
 
 
-def _print_entry(item: JsonObject, out: Output) -> None:
+def _print_entry(item: JsonObject, out: Output, *, is_cloud: bool) -> None:
     entry = api.parse(TimelineEntry, item)
-    what = cloud_words.state_text(entry.state) if entry.kind == "moved" else entry.kind.replace("_", " ")
-    if entry.kind == "progress":
-        what = f"{size_text(entry.bytes_restored)} of {size_text(entry.total_bytes)}"
+    what = entry_text(entry, is_cloud=is_cloud)
     reason = f": {entry.reason}" if entry.reason else ""
     out.line(item, f"{second_text(entry.recorded_at)}  {what}{reason}")
 
