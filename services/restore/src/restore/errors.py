@@ -200,7 +200,7 @@ class RoundOver(ServiceError):
 
 
 class TooSoon(ServiceError):
-    """After a wrong password the next one is taken a little later."""
+    """After a wrong password the next one is taken a little later; so is an agent's key after very many."""
 
     code = "too_soon"
     kind = Kind.RATE_LIMITED

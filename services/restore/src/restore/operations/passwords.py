@@ -1,7 +1,7 @@
 """The backup password on its way from its owner to the agent: sealed by the one, opened by the other, not read here."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
@@ -19,6 +19,10 @@ from restore.operations.saga import Cloud, Said
 
 LOST = frozenset({State.VERIFYING_PASSWORD, State.RESTORING, State.VALIDATING})
 """Whose agent had a password, or was about to get one."""
+
+MANY_ROUNDS = 100
+"""More than there are wrong passwords and restarts; each is kept in the timeline, and an agent could offer for ever."""
+NOW_AND_THEN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ async def offer_key(
     Raises:
         RestoreEnded: If the restore is over or being undone, so that the agent stops.
         PasswordNotExpected: If everything is restored already.
+        TooSoon: If it is one of very many, and not a minute after the one before.
     """
     cloud = await saga.lock_live(session, restore_id, instance_id)
     if cloud.rest.round_key == public_key:
@@ -48,6 +53,11 @@ async def offer_key(
     if state not in READING | {State.PROVISIONING, State.INSTALLING}:
         raise errors.PasswordNotExpected("Everything was restored: no password is needed any more.")
     rest = cloud.rest
+    if rest.round >= MANY_ROUNDS and now - cloud.restore.updated_at < NOW_AND_THEN:
+        raise errors.TooSoon(
+            "This agent has offered very many keys. Offer the next one a little later.",
+            retry_after_seconds=ceil(NOW_AND_THEN.total_seconds()),
+        )
     if state in LOST:
         rest.asked_because = Asked.AGENT_RESTARTED
     elif state is not State.AWAITING_PASSWORD:
