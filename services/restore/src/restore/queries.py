@@ -242,6 +242,13 @@ async def find_cloud(session: AsyncSession, restore_id: UUID) -> tuple[Restore, 
     return None if row is None else (row[0], row[1])
 
 
+async def find_agent(session: AsyncSession, restore_id: UUID) -> tuple[UUID, bytes] | None:
+    """The instance of a restore and the key that its agent signs with; None while there is none."""
+    found = select(CloudRestore.instance_id, CloudRestore.agent_key).where(CloudRestore.restore_id == restore_id)
+    row = (await session.execute(found)).one_or_none()
+    return None if row is None or row[0] is None or row[1] is None else (row[0], row[1])
+
+
 async def move_cloud(
     session: AsyncSession, restore: Restore, source: order.State, target: order.State, now: datetime
 ) -> bool:

@@ -40,13 +40,10 @@ async def verify(session: AsyncSession, restore_id: UUID, token: str, audience: 
     Raises:
         AgentUnknown: If it is not; the same whether the restore exists or not, and while its enrolment is not known.
     """
-    found = await queries.find_cloud(session, restore_id)
-    if found is None or found[1].agent_key is None or found[1].instance_id is None:
+    found = await queries.find_agent(session, restore_id)
+    if found is None:
         raise agent_unknown(now)
-    rest = found[1]
-    instance_id, key = rest.instance_id, rest.agent_key
-    assert instance_id is not None
-    assert key is not None
+    instance_id, key = found
     try:
         agent_token.verify(token, key, instance_id=instance_id, audience=audience, now=now)
     except agent_token.TokenRefused as error:
