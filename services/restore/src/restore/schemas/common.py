@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MAX_COUNT = 2**63 - 1
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Both sets of control characters, separators of lines, and what turns the direction of text."""
 
 RESTORE_ID = "0f6c2f0e-7f6c-4d8e-9a55-3d1b8a6f5f10"
 BACKUP_ID = "9b2d6c1a-52f3-4a4b-8f0d-2f1c7f3a9e21"

@@ -13,7 +13,8 @@ LONGEST_SEALED = (LONGEST_SEALED_BYTES * 4 + 2) // 3
 SHORTEST_SEALED = (SEALED_OVERHEAD_BYTES * 4 + 2) // 3
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=254)]
+# As provisioning keeps it; what is quoted, ordered and invoiced is then called the same.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=254, strip_whitespace=True, to_lower=True)]
 
 
 class RestoreRequest(Request):
