@@ -159,7 +159,7 @@ def test_an_agent_that_was_restarted_gets_the_password_again_without_a_question(
 def test_a_password_that_is_wrong_on_the_instance_is_asked_for_again(
     double: CloudRestoreDouble, tmp_path: Path
 ) -> None:
-    double.verdicts, double.delay_seconds = deque(["wrong"]), 2.0
+    double.verdicts, double.delay_seconds = deque(["wrong"]), 6.0
     with terminal(tmp_path, *ORDER) as shown:
         shown.expect("Backup password:")
         shown.type("correct horse")
