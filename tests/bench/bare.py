@@ -1,5 +1,6 @@
 """The least a server can be: ASGI without a framework, asyncpg without a mapper, no sign-in, no metrics, no ETag."""
 
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +18,24 @@ PAGE = """
     ORDER BY b.created_at DESC, b.id DESC LIMIT 21
 """
 
+RESTORES = """
+    SELECT r.id AS restore_id, r.target, r.state, r.code, r.reason, r.backup_id, r.backup_name, r.terminus_name, r.path,
+           r.snapshot_id, r.restic_id, r.snapshot_taken_at, r.size_processed_bytes, r.bytes_restored, r.files_restored,
+           r.total_bytes, r.warnings, r.created_at, r.updated_at, r.redeemed_at, r.ended_at, r.due_at AS expires_at,
+           c.provider, c.region, c.plan, c.instance_name, c.instance_id, c.address, c.payment, c.compute, c.data,
+           c.estimate_seconds
+    FROM restores r LEFT JOIN cloud_restores c ON c.restore_id = r.id
+    WHERE r.owner_id = $1
+    ORDER BY r.created_at DESC, r.id DESC LIMIT 21
+"""
+CLOUD_COLUMNS = 10
+"""The last ones, which an item has in an object of their own."""
+ROUND = """
+    SELECT c.round_key IS NOT NULL AND c.round = 1 AS is_current,
+           CASE WHEN r.state = 'verifying_password' THEN c.sealed_password END AS sealed
+    FROM restores r JOIN cloud_restores c ON c.restore_id = r.id WHERE r.id = $1
+"""
+
 
 class Page:
     """The first page of one owner's backups: the query, the JSON, nothing else."""
@@ -28,6 +47,36 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         rows = await self._pool.fetch(PAGE, self._owner_id)
         await _answer(send, to_json({"items": [dict(row) for row in rows[:20]]}), b"application/json")
+
+
+class Restores:
+    """The first page of one owner's restores, all to the cloud and all over."""
+
+    def __init__(self, pool: asyncpg.Pool, owner_id: UUID) -> None:
+        self._pool = pool
+        self._owner_id = owner_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rows = await self._pool.fetch(RESTORES, self._owner_id)
+        await _answer(send, to_json({"items": [_restore(row) for row in rows[:20]]}), b"application/json")
+
+
+class Round:
+    """What became of a key that the agent of one restore has offered."""
+
+    def __init__(self, pool: asyncpg.Pool, restore_id: UUID) -> None:
+        self._pool = pool
+        self._restore_id = restore_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        (row,) = await self._pool.fetch(ROUND, self._restore_id)
+        await _answer(send, to_json(dict(row)), b"application/json")
+
+
+def _restore(row: asyncpg.Record) -> dict[str, Any]:
+    columns = list(row.items())
+    cloud = dict(columns[-CLOUD_COLUMNS:])
+    return {**dict(columns[:-CLOUD_COLUMNS]), "actions": [], "cloud": {**cloud, "stalled": False}}
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:

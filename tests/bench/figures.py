@@ -12,7 +12,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: rounds of each pair, seconds of load per round, sizes, and owners with ten samples each."""
+    """How much is measured: rounds of each pair, seconds of load per round, sizes, and owners with ten samples each.
+
+    Args:
+        restores: How many restores the orchestrator takes from their beginning to their end in a round.
+        restore_bytes: What a restore to the cloud brings back, in so many rounds as ``restore_rounds``.
+    """
 
     rounds: int
     seconds: float
@@ -20,10 +25,33 @@ class Scale:
     events: int
     folder_bytes: int
     owners: int
+    restores: int
+    restore_bytes: int
+    restore_rounds: int
 
 
-FULL = Scale(rounds=5, seconds=3, backups=10_000, events=3_000, folder_bytes=300 * 2**20, owners=100_000)
-TINY = Scale(rounds=1, seconds=0.2, backups=60, events=120, folder_bytes=6 * 2**20, owners=200)
+FULL = Scale(
+    rounds=5,
+    seconds=3,
+    backups=10_000,
+    events=3_000,
+    folder_bytes=300 * 2**20,
+    owners=100_000,
+    restores=48,
+    restore_bytes=2 * 10**9,
+    restore_rounds=3,
+)
+TINY = Scale(
+    rounds=1,
+    seconds=0.2,
+    backups=60,
+    events=120,
+    folder_bytes=6 * 2**20,
+    owners=200,
+    restores=16,
+    restore_bytes=6 * 10**6,
+    restore_rounds=1,
+)
 
 
 @dataclass(frozen=True)

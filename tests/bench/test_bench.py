@@ -26,6 +26,9 @@ NAMES = {
         "billing_engine",
         "billing_memory",
     },
+    "restores": {"restore_start", "restore_restoring", "restore_whole", "restore_bare"},
+    "sagas": {"saga_facts_1", "saga_facts_4", "saga_facts_16", "saga_statements"},
+    "reads": {"restores_page", "restores_page_p99", "agent_poll", "agent_poll_p99"},
 }
 
 
