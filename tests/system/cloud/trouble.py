@@ -46,7 +46,7 @@ class RestoreWatcher(Watcher):
         """Agents alone: what an agent starts for a restore has the machine's folder among its words as well."""
         for instance_id, process in super()._look():
             with contextlib.suppress(OSError):
-                if not process.is_agent or RUNS_AGENT in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                if not process.is_agent or _is_agent(process.pid):
                     yield instance_id, process
 
     def _live(self) -> Iterator[tuple[UUID, UUID]]:
@@ -105,6 +105,14 @@ class RestoreTrouble(Trouble):
                 os.kill(self.random.choice(children), signal.SIGKILL)
                 self.killed[RESTIC] += 1
                 self._note("a restic was killed")
+
+
+def _is_agent(pid: int) -> bool:
+    """Whether it runs as one, and is not an agent's child that has not become yet what it is started for."""
+    parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    return RUNS_AGENT in Path(f"/proc/{pid}/cmdline").read_bytes() and not (
+        Path(f"/proc/{parent}").exists() and RUNS_AGENT in Path(f"/proc/{parent}/cmdline").read_bytes()
+    )
 
 
 def _is_restic(pid: int) -> bool:
