@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from restore.domain import words
-from restore.domain.order import ASKED_AGAIN, LIMITS, State
+from restore.domain.order import ASKED_AGAIN, LIMITS, STALLED, State
 from shared.events.base import Event
 from shared.events.billing import PaymentCaptured, PaymentVoided
 from tests.restore.cloud import Cloud
@@ -60,3 +60,11 @@ async def test_a_refusal_says_how_the_restore_is(cloud: Cloud) -> None:
     assert await cloud.state(restore_id) == "needs_operator"
     for answer in (await cloud.cancel(restore_id), await cloud.confirm(restore_id)):
         assert "is waiting for an operator and cannot be" in answer.json()["detail"]
+
+
+async def test_what_counts_nothing_is_not_called_stalled(cloud: Cloud) -> None:
+    restore_id, agent = await cloud.to(State.VALIDATING)
+    assert agent is not None
+    await cloud.let_pass(restore_id, STALLED * 10)
+    assert (await agent.report(1, "validating", bytes_restored=100)).status_code == 204
+    assert not (await cloud.read(restore_id))["cloud"]["stalled"]

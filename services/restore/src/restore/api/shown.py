@@ -28,7 +28,6 @@ CLOUD = frozenset(
     }
 )
 DETAIL = frozenset(column.key for column in queries.DETAIL)
-COPYING = frozenset({order.State.RESTORING, order.State.VALIDATING})
 OWNERS_TURN = frozenset({order.State.QUOTED, order.State.AWAITING_PASSWORD})
 ASKED = frozenset({order.State.AWAITING_PASSWORD, order.State.VERIFYING_PASSWORD})
 
@@ -59,7 +58,8 @@ def in_list(row: RowMapping, now: datetime) -> dict[str, Any]:
     if state not in OWNERS_TURN:
         body["expires_at"] = None
     cloud = {name: row[name] for name in CLOUD}
-    stalled = state in COPYING and now - row["updated_at"] >= order.STALLED
+    # While its files are checked and it is activated, which may take an hour, there is nothing to count.
+    stalled = state is order.State.RESTORING and now - row["updated_at"] >= order.STALLED
     return body | {"actions": Saga(state=state).actions, "cloud": cloud | {"stalled": stalled}}
 
 
