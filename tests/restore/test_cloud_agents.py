@@ -95,7 +95,7 @@ async def test_an_enrolment_that_overtakes_word_of_the_machine(cloud: Cloud) -> 
 
 async def test_the_agent_of_a_machine_that_was_replaced_is_unknown(cloud: Cloud) -> None:
     restore_id, first = await at(cloud, State.INSTALLING)
-    await cloud.let_pass(restore_id, timedelta(minutes=30))
+    await cloud.let_pass(restore_id, timedelta(hours=1))
     # It goes, and nothing is restored onto it.
     assert (await first.call("POST", "keys", {})).json()["code"] == "password_not_expected"
     await first.offer()

@@ -80,7 +80,7 @@ async def test_a_reservation_that_its_owner_returns(cloud: Cloud) -> None:
     authorising, _ = await at(cloud, State.AUTHORISING)
     await cloud.gone(authorising, cause="owner")
     found = await cloud.read(authorising)
-    assert (found["state"], found["cloud"]["payment"]) == ("undoing", "asked")
+    assert (found["state"], found["cloud"]["payment"]) == ("undoing", "void_asked")
     await cloud.hold(authorising)
     assert await settle(cloud, authorising) == "cancelled"
     quoted, _ = await cloud.to(State.AUTHORISING, "bob@olares.com")
@@ -102,7 +102,7 @@ async def test_an_instance_that_its_owner_returns_when_it_is_done_stays_paid_for
 
 async def test_an_instance_that_its_owner_returns_while_it_is_replaced(cloud: Cloud) -> None:
     restore_id, _ = await cloud.to(State.INSTALLING)
-    await cloud.let_pass(restore_id, timedelta(minutes=30))
+    await cloud.let_pass(restore_id, timedelta(hours=1))
     await cloud.gone(restore_id, cause="owner")
     found = await cloud.read(restore_id)
     assert (found["state"], found["code"]) == ("undoing", "instance_returned")

@@ -57,7 +57,7 @@ def test_every_trigger_is_used() -> None:
 
 def test_every_state_that_waits_has_a_limit_but_the_one_that_waits_for_a_person() -> None:
     assert set(LIMITS) == set(State) - TERMINAL - {State.NEEDS_OPERATOR}
-    assert due_at(State.INSTALLING, NOW) == NOW + timedelta(minutes=30)
+    assert due_at(State.INSTALLING, NOW) == NOW + timedelta(hours=1)
     assert {due_at(state, NOW) for state in (*TERMINAL, State.NEEDS_OPERATOR)} == {None}
 
 

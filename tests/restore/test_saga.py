@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from restore.domain.axes import Compute, Payment
-from restore.domain.order import CANCELLED_BY, MACHINES, TERMINAL, TRANSITIONS, State, Trigger
+from restore.domain.order import CANCELLED_BY, LIMITS, MACHINES, TERMINAL, TRANSITIONS, State, Trigger
 from restore.domain.saga import Effect, Fact, Saga, heed
 from tests.restore.model.search import Reached, explore
 from tests.restore.model.world import LISTENING, World
@@ -85,6 +85,14 @@ def test_no_fact_is_too_odd_for_any_saga(sagas: list[Saga]) -> None:
             assert (move.source, TRANSITIONS[move.source, move.trigger]) == (state, move.target), (saga, fact)
             state = move.target
         assert step.saga.state is state, (saga, fact)
+
+
+def test_no_wait_ends_in_nothing(sagas: list[Saga]) -> None:
+    """Else its deadline would be over for ever."""
+    for saga in sagas:
+        if saga.state in LIMITS:
+            step = heed(saga, Fact.TIME_OVER)
+            assert step.moves or step.effects, saga
 
 
 def test_an_end_is_never_left(sagas: list[Saga]) -> None:

@@ -120,6 +120,8 @@ def _billing_asked(billing: Billing, ask: str, rest: Billing) -> Iterator[tuple[
         case "hold", "none" | "failed":
             yield "an order is placed", True, replace(rest, order="placed", card="asking")
             yield "an order is refused", True, rest.tell(Fact.MONEY_NOT_HELD)
+        case "hold", "released":
+            yield "what was called off is refused", True, rest.tell(Fact.MONEY_NOT_HELD)
         case "hold", _:
             yield "an order is known", True, rest
         case "release", "placed":
@@ -129,6 +131,9 @@ def _billing_asked(billing: Billing, ask: str, rest: Billing) -> Iterator[tuple[
             yield "a release is not heard", False, rest
         case "release", "failed":
             yield "the order is released", True, replace(rest, order="released")
+        case "release", "none":
+            # One that was refused, or whose word is still on its way, will not be placed any more.
+            yield "the quote is called off", True, rest.tell(Fact.MONEY_RELEASED, order="released")
         case "release", _:
             yield "nothing is released", True, rest
         case (("full" | "part"), "held"):

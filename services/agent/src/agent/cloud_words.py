@@ -121,7 +121,7 @@ def completed(found: CloudRestore, charged: Money | None) -> str:
 
 def warning_text(found: CloudRestore) -> str:
     what = "1 file" if found.warnings == 1 else f"{found.warnings} files"
-    log = f"`space instance log {found.cloud.instance_name}` says which."
+    log = f"`space instance log {found.cloud.instance_name}` says where they are listed."
     return f"{what} could not be restored, or not entirely. {log}"
 
 

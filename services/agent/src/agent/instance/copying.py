@@ -188,7 +188,7 @@ class Copying:
         if has_moved and isinstance(error, KeysExpired):
             self._journal.say("The store's keys have ended: it goes on with new ones.")
         else:
-            await self._reading.after(CallFailed(error.message))
+            await self._reading.after(CallFailed(restic_troubles.in_words(error)))
         if not isinstance(error, StoreUnreachable):
             await self._renew()
 

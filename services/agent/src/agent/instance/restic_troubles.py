@@ -29,6 +29,10 @@ _DAMAGE = re.compile(
     r"|is too short|requested range|invalidrange|the specified key does not exist|nosuchkey"
     r"|not found in (index|repository)|<(data|index|snapshot)/\w+>\): open .*: no such file"
 )
+INCOMPLETE = "restore_incomplete"
+DAMAGED = "What the store has of this snapshot is damaged or not whole, so it cannot be restored as it was."
+UNEXPLAINED = "restic failed. What it says may name files, so it is not told."
+
 _PASSING_TROUBLES = frozenset({Trouble.STORE, Trouble.KEYS_EXPIRED, Trouble.DENIED})
 _DAMAGE_CODES = frozenset({"snapshot_missing", "snapshot_differs"})
 
@@ -40,9 +44,20 @@ def passes(error: SpaceError) -> bool:
     return isinstance(error, ResticError) and texts.of_text(error.message) in _PASSING_TROUBLES
 
 
+def in_words(error: SpaceError) -> str:
+    """What may be told of a failure outside this machine: the names of its owner's files stay here."""
+    if _is_damage(error):
+        return DAMAGED
+    if error.code == INCOMPLETE:
+        return error.message.partition(":")[0] + "."
+    if isinstance(error, ResticError) and not passes(error) and error.code == "restic_failed":
+        return UNEXPLAINED
+    return error.message
+
+
 def impossible(error: SpaceError, tries: int) -> RestoreImpossible | None:
     """What the service is told when there is no use in another try; `tries` is how many have failed so."""
-    reason = error.message
+    reason = in_words(error)
     if passes(error):
         return None
     if isinstance(error, DiskFull | TargetUnusable):

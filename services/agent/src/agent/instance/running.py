@@ -1,6 +1,7 @@
 """An agent's whole life: assembled, run until it is told to stop, and ended so that it can go on."""
 
 import asyncio
+import resource
 import signal
 from contextlib import ExitStack, closing, suppress
 from importlib import metadata
@@ -152,6 +153,8 @@ def run(config: InstanceConfig) -> ExitCode:
     Raises:
         SpaceError: It cannot begin, or the server will never let it in.
     """
+    # The backup password is in this process' memory, and in restic's, which inherits this: never in a file of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with closing(Agent(config)) as agent:
         return asyncio.run(_until_stopped(agent))
 

@@ -66,7 +66,7 @@ async def read_round(
 
     For the agent of the restore's instance, with a token that it signs. 410 `restore_ended`: stop for good.
     """
-    found = await passwords.find_round(tx, restore_id, number)
+    found = await passwords.find_round(tx, restore_id, agent, number)
     response.headers.update(NO_STORE)
     return {
         "is_current": found.is_current,

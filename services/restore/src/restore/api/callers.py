@@ -13,6 +13,8 @@ NO_STORE = MappingProxyType({"Cache-Control": "no-store"})
 
 Reader = Annotated[Caller, Depends(require(Scope.RESTORES_READ))]
 Writer = Annotated[Caller, Depends(require(Scope.RESTORES_WRITE))]
+Payer = Annotated[Caller, Depends(require(Scope.RESTORES_WRITE, Scope.ACCOUNT_WRITE))]
+"""Who may spend the owner's money: a sign-in, because no API token has that scope."""
 
 
 def _restore_runtime(runtime: RuntimeOf) -> RestoreRuntime:

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from restore.api import shown
-from restore.api.callers import RestoreRuntimeOf, Writer
+from restore.api.callers import Payer, RestoreRuntimeOf, Writer
 from restore.domain.order import State
 from restore.operations import ordering, passwords
 from restore.operations.ordering import Wanted
@@ -53,12 +53,13 @@ async def order_restore(
 
 @router.post("/{restore_id}/confirm", response_model=RestoreDetail)
 async def confirm_restore(
-    restore_id: UUID, body: ConfirmRequest, caller: Writer, database: Transactions, runtime: RestoreRuntimeOf
+    restore_id: UUID, body: ConfirmRequest, caller: Payer, database: Transactions, runtime: RestoreRuntimeOf
 ) -> dict[str, Any]:
     """Order what was quoted, and pay for it; confirming again changes nothing.
 
-    For its owner, with the scope `restores:write`. The name is kept and the money held; it is taken when the instance
-    is usable. A card that is declined leads back to `quoted`, with the reason. 410 `quote_expired`: order again.
+    For its owner, with the scopes `restores:write` and `account:write`, so for nobody with an API token. The name is
+    kept and the money held; it is taken when the instance is usable. A card that is declined leads back to `quoted`,
+    with the reason. 410 `quote_expired`: order again.
     """
     now = datetime.now(UTC)
     await ordering.confirm(database, runtime.adapters, caller.owner_id, restore_id, body.payment_method_id, now)

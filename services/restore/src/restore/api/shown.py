@@ -58,9 +58,14 @@ def in_list(row: RowMapping, now: datetime) -> dict[str, Any]:
     if state not in OWNERS_TURN:
         body["expires_at"] = None
     cloud = {name: row[name] for name in CLOUD}
-    # While its files are checked and it is activated, which may take an hour, there is nothing to count.
-    stalled = state is order.State.RESTORING and now - row["updated_at"] >= order.STALLED
+    # While its files are read again and it is activated, which may take an hour, there is nothing to count.
+    is_writing = state is order.State.RESTORING and not _is_written(row)
+    stalled = is_writing and now - row["updated_at"] >= order.STALLED
     return body | {"actions": Saga(state=state).actions, "cloud": cloud | {"stalled": stalled}}
+
+
+def _is_written(row: RowMapping) -> bool:
+    return row["total_bytes"] is not None and row["bytes_restored"] == row["total_bytes"]
 
 
 def _password(row: RowMapping, now: datetime) -> dict[str, Any] | None:

@@ -75,6 +75,8 @@ PAYMENTS = MappingProxyType(
         (Payment.ASKED, Word.RELEASED): Payment.RELEASED,
         (Payment.HELD, Word.RELEASED): Payment.RELEASED,
         (Payment.HELD, Word.NOT_HELD): Payment.REFUSED,
+        # Also before it is known whether it is held: billing lets go of it when that is.
+        (Payment.ASKED, Word.ASK_RELEASE): Payment.RELEASE_ASKED,
         (Payment.HELD, Word.ASK_RELEASE): Payment.RELEASE_ASKED,
         (Payment.RELEASE_ASKED, Word.RELEASED): Payment.RELEASED,
         (Payment.RELEASE_ASKED, Word.NOT_HELD): Payment.RELEASED,

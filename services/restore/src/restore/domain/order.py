@@ -124,7 +124,8 @@ LIMITS = MappingProxyType(
         State.AUTHORISING: timedelta(hours=24),
         # Provisioning itself asks for a machine for 15 minutes.
         State.PROVISIONING: timedelta(minutes=20),
-        State.INSTALLING: timedelta(minutes=30),
+        # An Olares is installed before there is a place to restore to.
+        State.INSTALLING: timedelta(hours=1),
         State.AWAITING_PASSWORD: timedelta(hours=24),
         State.VERIFYING_PASSWORD: timedelta(minutes=5),
         # Since the agent was last heard: it goes on by itself while it lives, however long that takes.

@@ -8,12 +8,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
-from restore.domain import order, words
+from restore.domain import words
 from restore.domain.order import ASKED_AGAIN, State
 from restore.domain.saga import Fact
 from restore.models import Restore
 from restore.operations import passwords, saga
-from restore.operations.saga import Cloud, Said
+from restore.operations.saga import Said
 from shared.db import Database
 
 AT_ONCE = 50
@@ -67,9 +67,7 @@ async def end_wait(session: AsyncSession, restore_id: UUID, now: datetime) -> No
     elif cloud.rest.asked >= ASKED_AGAIN.get(state, cloud.rest.asked + 1):
         await saga.heed(session, cloud, Fact.ASKED_OFTEN, now)
     else:
-        step = await saga.heed(session, cloud, Fact.TIME_OVER, now, SAID.get(state))
-        if not step.moves and not step.effects:
-            _wait_on(cloud, now)
+        await saga.heed(session, cloud, Fact.TIME_OVER, now, SAID.get(state))
 
 
 async def redrive(session: AsyncSession, restore_id: UUID, now: datetime) -> Restore:
@@ -86,9 +84,3 @@ async def redrive(session: AsyncSession, restore_id: UUID, now: datetime) -> Res
         raise errors.NotStuck("This restore does not wait for an operator. `make stuck` lists those that do.")
     await saga.heed(session, cloud, Fact.REDRIVEN, now)
     return cloud.restore
-
-
-def _wait_on(cloud: Cloud, now: datetime) -> None:
-    """Nothing can be asked for again, and the answer is still to come: an operator is called in the end."""
-    cloud.rest.asked += 1
-    cloud.restore.due_at = order.due_at(cloud.saga.state, now)

@@ -105,7 +105,7 @@ async def send_password(
     await saga.heed(session, cloud, Fact.PASSWORD_SEALED, now)
 
 
-async def find_round(session: AsyncSession, restore_id: UUID, number: int) -> Round:
+async def find_round(session: AsyncSession, restore_id: UUID, instance_id: UUID, number: int) -> Round:
     """What a round has for its agent, who is known for certain.
 
     Raises:
@@ -115,7 +115,7 @@ async def find_round(session: AsyncSession, restore_id: UUID, number: int) -> Ro
     # Its agent's key was found.
     assert found is not None
     cloud = Cloud(*found)
-    saga.require_live(cloud)
+    saga.require_live(cloud, instance_id)
     is_current = number == cloud.rest.round and cloud.rest.round_key is not None
     waiting = is_current and cloud.saga.state is State.VERIFYING_PASSWORD
     return Round(is_current, cloud.rest.sealed_password if waiting else None)

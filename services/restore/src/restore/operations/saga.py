@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
-from restore.domain import order, saga
+from restore.domain import order, saga, words
 from restore.domain.axes import Compute, Data, Payment
 from restore.domain.order import State, Trigger
 from restore.domain.saga import Effect, Fact, Saga, Step
@@ -81,7 +81,7 @@ async def lock_live(session: AsyncSession, restore_id: UUID, instance_id: UUID) 
     return cloud
 
 
-def require_live(cloud: Cloud, instance_id: UUID | None = None) -> None:
+def require_live(cloud: Cloud, instance_id: UUID) -> None:
     """Refuse an agent that has nothing to do here any more.
 
     Raises:
@@ -89,9 +89,9 @@ def require_live(cloud: Cloud, instance_id: UUID | None = None) -> None:
     """
     state = cloud.saga.state
     is_ended = cloud.saga.ending is not None or (state in order.TERMINAL and state not in DONE)
-    if is_ended or instance_id not in (None, cloud.rest.instance_id):
+    if is_ended or instance_id != cloud.rest.instance_id:
         why = f": {cloud.restore.reason}" if cloud.restore.reason else ""
-        raise errors.RestoreEnded(f"This restore is {state.replace('_', ' ')}{why}. Stop.")
+        raise errors.RestoreEnded(f"This restore is {words.NAMES[state]}{why}. Stop.")
 
 
 async def heed(session: AsyncSession, cloud: Cloud, fact: Fact, now: datetime, said: Said | None = None) -> Step:
