@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from restore.app import service
 from restore.consumers import hear_of_machine, hear_of_money
 from restore.domain.axes import Compute, Data, Payment
+from restore.domain.facts import Fact
 from restore.domain.order import State
 from restore.domain.reports import AgentState
-from restore.domain.saga import Fact
 from restore.models import CloudRestore, Restore
 from restore.operations import agents, passwords, saga
 from restore.operations.agents import AgentReport

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from restore.domain.axes import Payment
+from restore.domain.facts import Fact
 from restore.domain.order import State
-from restore.domain.saga import Fact
 from restore.operations import saga
 from tests.restore.cloud import Cloud
 

@@ -9,8 +9,9 @@ from itertools import product
 import pytest
 
 from restore.domain.axes import Compute, Payment
+from restore.domain.facts import Effect, Fact
 from restore.domain.order import CANCELLED_BY, LIMITS, MACHINES, TERMINAL, TRANSITIONS, State, Trigger
-from restore.domain.saga import Effect, Fact, Saga, heed
+from restore.domain.saga import Saga, heed
 from tests.restore.model.search import Reached, explore
 from tests.restore.model.world import LISTENING, World
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import cache
 
 from restore.domain.axes import GONE
+from restore.domain.facts import Fact
 from restore.domain.order import CANCELLED_BY, LIMITS, State
-from restore.domain.saga import Fact
 from tests.restore.model.world import LISTENING, LIVE, PLACES, Agent, Billing, Broken, Cloud, World, hear
 
 Step = tuple[str, bool, World]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from restore.domain.axes import Compute, Payment
+from restore.domain.facts import Effect, Fact
 from restore.domain.order import State
-from restore.domain.saga import Effect, Fact, Saga, Step, heed
+from restore.domain.saga import Saga, Step, heed
 
 LIVE = frozenset({"queued", "up", "enrolled", "ending", "taken_back"})
 """A machine exists, or may be made at any moment."""

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from restore import errors, queries
 from restore.catalog_client import CatalogClient, RestoreKeys
 from restore.domain import order
+from restore.domain.facts import Fact
 from restore.domain.order import READING, State
 from restore.domain.reports import AgentState
-from restore.domain.saga import Fact
 from restore.models import Restore
 from restore.operations import passwords, saga
 from restore.operations.history import add_entry, announce_end

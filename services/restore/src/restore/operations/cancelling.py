@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors
 from restore.domain import words
+from restore.domain.facts import Fact
 from restore.domain.order import CANCELLED_BY, State, Trigger
-from restore.domain.saga import Fact
 from restore.operations import saga
 from restore.operations.saga import Said
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
 from restore.domain import words
+from restore.domain.facts import Fact
 from restore.domain.order import ASKED_AGAIN, State
-from restore.domain.saga import Fact
 from restore.models import Restore
 from restore.operations import passwords, saga
 from restore.operations.saga import Said

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from restore import queries
 from restore.domain import words
 from restore.domain.axes import Compute
-from restore.domain.saga import Fact
+from restore.domain.facts import Fact
 from restore.operations import saga
 from restore.operations.saga import Cloud, Said
 from shared.events.provisioning import InstanceEnrolled, InstanceFailed, InstanceReturned, InstanceRunning

@@ -5,8 +5,8 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from restore.domain.facts import Fact
 from restore.domain.order import State
-from restore.domain.saga import Fact
 from restore.operations import saga
 from restore.operations.saga import Said
 from shared.events.billing import (

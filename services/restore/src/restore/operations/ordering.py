@@ -12,8 +12,8 @@ from restore.adapters import Adapters
 from restore.catalog_client import RestorableSnapshot
 from restore.domain import fitting, order, words
 from restore.domain.axes import Compute, Data, Payment
+from restore.domain.facts import Fact
 from restore.domain.order import State
-from restore.domain.saga import Fact
 from restore.models import CloudRestore, Restore
 from restore.operations import saga
 from restore.operations.history import write_move

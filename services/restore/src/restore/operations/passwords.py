@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import errors, queries
 from restore.domain import passwords, words
+from restore.domain.facts import Fact
 from restore.domain.order import READING, State
 from restore.domain.passwords import Asked
-from restore.domain.saga import Fact
 from restore.models import CloudRestore
 from restore.operations import saga
 from restore.operations.history import add_entry

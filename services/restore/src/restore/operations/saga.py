@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from restore import errors, queries
 from restore.domain import order, saga, words
 from restore.domain.axes import Compute, Data, Payment
+from restore.domain.facts import Effect, Fact
 from restore.domain.order import State, Trigger
-from restore.domain.saga import Effect, Fact, Saga, Step
+from restore.domain.saga import Saga, Step
 from restore.models import CloudRestore, Restore
 from restore.operations.history import add_entry, announce_end, write_move
 from shared.events.base import Event
