@@ -21,7 +21,7 @@ from tests.bench.servers import Servers
 from tests.support.devices import Device
 from tests.support.store import PASSWORD, PROJECT, sum_of_files, tree_hash
 from tests.support.whole_system import WholeSystem
-from tests.system.cloud.customer import OVER, Customer
+from tests.system.cloud.customer import OVER, Customer, restored_in
 
 BARE = "`restic restore --verify` of the same snapshot over the same gate with a read key"
 MEGABYTE = 10**6
@@ -129,7 +129,7 @@ def to_cloud(snapshot: Snapshot) -> Took:
     restore_id = customer.ordered(snapshot.backup_id, name)
     customer.send(look_until(customer, restore_id, "awaiting_password"), PASSWORD).raise_for_status()
     found = look_until(customer, restore_id, "completed")
-    check(customer.home(found), snapshot)
+    check(restored_in(customer.home(found)), snapshot)
     order = read(customer.timeline(restore_id))
     customer.device.space("instance", "return", name, "--yes")
     return order

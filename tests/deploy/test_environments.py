@@ -110,6 +110,26 @@ def run(python: Path, *arguments: str, path: str = "") -> subprocess.CompletedPr
     )
 
 
+def imported_with(file: Path) -> set[str]:
+    """The modules a test imports, itself or by what it imports of the tests' own."""
+    found: set[str] = set()
+    todo, known = [file], {file}
+    while todo:
+        names = imported(todo.pop())
+        found |= names
+        fresh = {path for name in names if (path := of_the_tests(name)) is not None} - known
+        todo += fresh
+        known |= fresh
+    return found
+
+
+def of_the_tests(name: str) -> Path | None:
+    """The file of the tests' own that a name is of, or in."""
+    parts = name.split(".")
+    paths = (ROOT.joinpath(*parts[:length]).with_suffix(".py") for length in (len(parts), len(parts) - 1))
+    return next((path for path in paths if parts[0] == "tests" and path.is_file()), None)
+
+
 def imported(file: Path) -> set[str]:
     """The modules a file imports, by their full names."""
     found: set[str] = set()
@@ -128,7 +148,7 @@ def domain_tests(service: str) -> list[Path]:
         ours = name.partition(".")[0] in {*MEMBERS, "space_local"}
         return not ours or name.startswith(f"{service}.domain")
 
-    found = {file: imported(file) for file in sorted((ROOT / "tests" / service).glob("test_*.py"))}
+    found = {file: imported_with(file) for file in sorted((ROOT / "tests" / service).glob("test_*.py"))}
     return [
         file
         for file, names in found.items()
