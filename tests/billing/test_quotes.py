@@ -272,6 +272,8 @@ async def test_a_quote_of_which_nothing_can_come_any_more_is_not_given_again(wor
             assert await ask() == first
         async with world.database.transaction() as session:
             await orders.void(session, world.owner_id, first, world.now)
+    # Of two quotes the later one counts.
+    world.now += timedelta(seconds=1)
     second = await ask()
     assert second != first
     assert await ask() == second

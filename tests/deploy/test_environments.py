@@ -111,7 +111,7 @@ def run(python: Path, *arguments: str, path: str = "") -> subprocess.CompletedPr
 
 
 def imported_with(file: Path) -> set[str]:
-    """The modules a test imports, itself or by what it imports of the tests' own."""
+    """The modules a test imports, itself or by what it imports of the tests of this or another member."""
     found: set[str] = set()
     todo, known = [file], {file}
     while todo:
@@ -124,8 +124,10 @@ def imported_with(file: Path) -> set[str]:
 
 
 def of_the_tests(name: str) -> Path | None:
-    """The file of the tests' own that a name is of, or in."""
+    """The file among the members' tests that a name is of, or in; what supports all of them is found everywhere."""
     parts = name.split(".")
+    if parts[:2] == ["tests", "support"]:
+        return None
     paths = (ROOT.joinpath(*parts[:length]).with_suffix(".py") for length in (len(parts), len(parts) - 1))
     return next((path for path in paths if parts[0] == "tests" and path.is_file()), None)
 

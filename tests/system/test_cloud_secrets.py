@@ -172,7 +172,7 @@ def test_no_server_ever_holds_a_backup_password(
 @contextlib.contextmanager
 def restic_stopped(folder: Path) -> Iterator[None]:
     """While the restic that restores on a machine stands still, from as soon as there is one."""
-    pid = eventually(lambda: next((pid for pid in agents(folder) if _restores(pid)), None), 90, every=0.002)
+    (pid, *_) = eventually(lambda: [pid for pid in agents(folder) if _restores(pid)], 90, every=0.002)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

@@ -20,9 +20,7 @@ async def find_for_update(session: AsyncSession, order_id: UUID) -> Order | None
 async def latest_quote(session: AsyncSession, owner_id: UUID, restore_id: UUID) -> Quote | None:
     """What one of the owner's restores was quoted last."""
     found = select(Quote).where(Quote.restore_id == restore_id, Quote.owner_id == owner_id)
-    # One that was called off comes before the one that took its place, also in the same instant.
-    newest = (Quote.created_at.desc(), Quote.called_off_at.is_not(None), Quote.id)
-    return await session.scalar(found.order_by(*newest).limit(1))
+    return await session.scalar(found.order_by(Quote.created_at.desc(), Quote.id).limit(1))
 
 
 async def due(session: AsyncSession, now: datetime, limit: int, owner_id: UUID | None) -> Sequence[tuple[UUID, UUID]]:
