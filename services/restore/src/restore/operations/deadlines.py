@@ -1,5 +1,6 @@
 """What follows when the time of a restore to the cloud is over, and what an operator decides about a parked one."""
 
+import asyncio
 from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
@@ -16,7 +17,7 @@ from restore.operations import passwords, saga
 from restore.operations.saga import Said
 from shared.db import Database
 
-AT_ONCE = 50
+AT_ONCE = 20
 
 SAID = MappingProxyType(
     {
@@ -43,17 +44,18 @@ async def end_waits(database: Database, now: datetime) -> int:
     """
     async with database.transaction() as session:
         due = await queries.claim_due_cloud(session, now, AT_ONCE)
-    broken: list[Exception] = []
-    for restore_id in due:
-        try:
-            async with database.transaction() as session:
-                await end_wait(session, restore_id, now)
-        except Exception as error:
-            log.error("a wait could not be ended", restore_id=str(restore_id), exc_info=error)
-            broken.append(error)
-    if broken:
-        raise broken[0]
+    outcomes = await asyncio.gather(*(_end_wait(database, each, now) for each in due), return_exceptions=True)
+    broken = [(each, outcome) for each, outcome in zip(due, outcomes, strict=True) if outcome is not None]
+    for restore_id, error in broken:
+        log.error("a wait could not be ended", restore_id=str(restore_id), exc_info=error)
+    for _, error in broken:
+        raise error
     return len(due)
+
+
+async def _end_wait(database: Database, restore_id: UUID, now: datetime) -> None:
+    async with database.transaction() as session:
+        await end_wait(session, restore_id, now)
 
 
 async def end_wait(session: AsyncSession, restore_id: UUID, now: datetime) -> None:
