@@ -5,17 +5,8 @@ from itertools import product
 
 import pytest
 
-from restore.domain.lifecycle import (
-    LIMITS,
-    OVER,
-    TERMINAL,
-    TRANSITIONS,
-    IllegalTransition,
-    State,
-    Trigger,
-    due_at,
-    next_state,
-)
+from restore.domain.lifecycle import LIMITS, OVER, TERMINAL, TRANSITIONS, State, Trigger, due_at, next_state
+from restore.domain.transitions import IllegalTransition
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 UNDER_WAY = (State.REDEEMED, State.RESTORING, State.VERIFYING)

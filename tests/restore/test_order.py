@@ -14,12 +14,12 @@ from restore.domain.order import (
     TERMINAL,
     TRANSITIONS,
     WORKING,
-    IllegalTransition,
     State,
     Trigger,
     due_at,
     next_state,
 )
+from restore.domain.transitions import IllegalTransition
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ENDINGS = {

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from restore.domain.transitions import follow
+
 
 class State(StrEnum):
     READY = "ready"
@@ -74,25 +76,13 @@ LIMITS = MappingProxyType(
 """How long a restore may stay in a state without a word from its client; after that it expires."""
 
 
-class IllegalTransition(Exception):
-    """The table has no such move."""
-
-    def __init__(self, state: State, trigger: Trigger) -> None:
-        super().__init__(f"a restore that is {state} does not {trigger}")
-        self.state = state
-        self.trigger = trigger
-
-
 def next_state(state: State, trigger: Trigger) -> State:
     """The state a trigger leads to.
 
     Raises:
         IllegalTransition: If the table has no such move.
     """
-    try:
-        return TRANSITIONS[state, trigger]
-    except KeyError:
-        raise IllegalTransition(state, trigger) from None
+    return follow(TRANSITIONS, state, trigger)
 
 
 def due_at(state: State, now: datetime) -> datetime | None:

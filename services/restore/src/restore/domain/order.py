@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from restore.domain.transitions import follow
+
 
 class State(StrEnum):
     QUOTING = "quoting"
@@ -187,25 +189,13 @@ READING = frozenset({State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD, State.RE
 """Its agent may have keys and report."""
 
 
-class IllegalTransition(Exception):
-    """The table has no such move."""
-
-    def __init__(self, state: State, trigger: Trigger) -> None:
-        super().__init__(f"a restore that is {state} does not {trigger}")
-        self.state = state
-        self.trigger = trigger
-
-
 def next_state(state: State, trigger: Trigger) -> State:
     """The state a trigger leads to.
 
     Raises:
         IllegalTransition: If the table has no such move.
     """
-    try:
-        return TRANSITIONS[state, trigger]
-    except KeyError:
-        raise IllegalTransition(state, trigger) from None
+    return follow(TRANSITIONS, state, trigger)
 
 
 def due_at(state: State, now: datetime) -> datetime | None:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from restore import errors, queries
 from restore.catalog_client import CatalogClient, RestorableSnapshot, RestoreKeys
 from restore.domain import lifecycle, ticket
-from restore.domain.lifecycle import IllegalTransition, State, Trigger
+from restore.domain.lifecycle import State, Trigger
 from restore.domain.ticket import Redemption
+from restore.domain.transitions import IllegalTransition
 from restore.models import Restore, Ticket
 from restore.operations.history import add_entry, announce_end, write_move
 from restore.operations.progress import PROGRESS_EVERY, Progress, note
