@@ -29,7 +29,6 @@ CLOUD = frozenset(
 )
 DETAIL = frozenset(column.key for column in queries.DETAIL)
 OWNERS_TURN = frozenset({order.State.QUOTED, order.State.AWAITING_PASSWORD})
-ASKED = frozenset({order.State.AWAITING_PASSWORD, order.State.VERIFYING_PASSWORD})
 
 
 async def detail_of(session: AsyncSession, owner_id: UUID, restore_id: UUID) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def _is_written(row: RowMapping) -> bool:
 
 
 def _password(row: RowMapping, now: datetime) -> dict[str, Any] | None:
-    if row["state"] not in ASKED:
+    if row["state"] not in order.ASKING:
         return None
     key = row["round_key"]
     not_before = row["password_not_before"]

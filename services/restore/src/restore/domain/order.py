@@ -185,7 +185,9 @@ WORKING = frozenset(
     }
 )
 """Nothing goes on without its machine."""
-READING = frozenset({State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD, State.RESTORING, State.VALIDATING})
+ASKING = frozenset({State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD})
+"""Its password is waited for or checked."""
+READING = ASKING | {State.RESTORING, State.VALIDATING}
 """Its agent may have keys and report."""
 
 

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from restore import queries
-from restore.domain import words
+from restore.domain import order, words
 from restore.domain.axes import Compute
 from restore.domain.facts import Fact
 from restore.operations import saga
@@ -51,7 +51,7 @@ async def hear(session: AsyncSession, event: Word, now: datetime) -> None:
         case InstanceReturned(cause="owner"):
             if cloud.saga.ending is None:
                 cloud.rest.used_until = event.returned_at
-            said = _GIVEN_UP if cloud.saga.state in saga.PASSWORD_STATES else _TAKEN_BACK
+            said = _GIVEN_UP if cloud.saga.state in order.ASKING else _TAKEN_BACK
             await saga.heed(session, cloud, Fact.MACHINE_TAKEN_BACK, now, said)
         case InstanceReturned():
             await _lose(session, cloud, Fact.MACHINE_LOST, _LOST, now)

@@ -30,7 +30,6 @@ from shared.outbox import publish
 
 ValueT = TypeVar("ValueT")
 
-PASSWORD_STATES = (State.AWAITING_PASSWORD, State.VERIFYING_PASSWORD)
 UNDOING_STATES = (State.UNDOING, State.NEEDS_OPERATOR)
 DONE = frozenset({State.CAPTURING, State.COMPLETED})
 """Everything is restored, so its agent's words say nothing new."""
@@ -155,8 +154,8 @@ def _set_deadline(cloud: Cloud, before: Saga, step: Step, now: datetime) -> None
     rest.asked = 0
     if step.saga.state is State.QUOTED and rest.quote is not None:
         restore.due_at = quote_end(rest)
-    elif step.saga.state in PASSWORD_STATES:
-        if before.state not in PASSWORD_STATES:
+    elif step.saga.state in order.ASKING:
+        if before.state not in order.ASKING:
             rest.password_until = now + order.LIMITS[State.AWAITING_PASSWORD]
         if step.saga.state is State.AWAITING_PASSWORD:
             restore.due_at = rest.password_until
