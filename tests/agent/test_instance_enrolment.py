@@ -76,7 +76,7 @@ def test_an_agent_killed_while_it_enrols_goes_on_with_the_same_key(
                 os.kill(agent.pid, signal.SIGKILL)
 
     if not done:
-        double.refusals = [double.problem(503, "service_unavailable")]
+        double.refusals["enrolment"] = [double.problem(503, "service_unavailable")]
     double.before_answer = kill
     agent.start()
     agent.wait()
@@ -99,7 +99,7 @@ def test_an_agent_killed_while_it_enrols_goes_on_with_the_same_key(
 async def test_a_final_refusal_ends_the_agent(
     status: int, code: str, double: ProvisioningDouble, tmp_path: Path
 ) -> None:
-    double.refusals = [double.problem(status, code)]
+    double.refusals["enrolment"] = [double.problem(status, code)]
 
     async with living(settings(double, tmp_path / "folder")) as task:
         with pytest.raises(EnrolmentRefused) as refused:
@@ -133,7 +133,7 @@ async def test_a_secret_that_another_key_has_used_lets_nobody_in(double: Provisi
 
 
 async def test_anything_else_is_tried_again_until_it_works(double: ProvisioningDouble, tmp_path: Path) -> None:
-    double.refusals = [
+    double.refusals["enrolment"] = [
         double.problem(404, "instance_not_found"),
         double.problem(500, "enrolment_refused"),
         (200, {"nothing": "of use"}),

@@ -198,7 +198,9 @@ async def test_a_heartbeat_from_the_future_is_sent_again_with_the_servers_time(
     async with living(settings(double, tmp_path / "folder")):
         await until(lambda: double.heartbeats)
         double.clock_ahead = timedelta(hours=-1)
-        double.refusals = [double.problem(422, "heartbeat_from_future", server_time=double.now().isoformat())]
+        double.refusals["heartbeats"] = [
+            double.problem(422, "heartbeat_from_future", server_time=double.now().isoformat())
+        ]
         before = len(double.heartbeats)
         await until(lambda: len(double.heartbeats) > before)
 
@@ -209,7 +211,7 @@ async def test_a_refusal_that_names_no_time_is_waited_out(
 ) -> None:
     async with living(settings(double, tmp_path / "folder")):
         await until(lambda: double.heartbeats)
-        double.refusals = [double.problem(401, "agent_unknown", server_time=server_time)]
+        double.refusals["heartbeats"] = [double.problem(401, "agent_unknown", server_time=server_time)]
         before = len(double.heartbeats)
         await until(lambda: len(double.heartbeats) > before)
 
@@ -230,8 +232,8 @@ async def test_a_server_that_asks_for_time_gets_it(double: ProvisioningDouble, t
     async with living(settings(double, tmp_path / "folder")):
         await until(lambda: double.heartbeats)
         double.retry_after = "2"
-        double.refusals = [double.problem(429, "too_many_requests")]
-        await until(lambda: not double.refusals)
+        double.refusals["heartbeats"] = [double.problem(429, "too_many_requests")]
+        await until(lambda: not double.refusals["heartbeats"])
         asked, before = time.monotonic(), len(double.heartbeats)
         await until(lambda: len(double.heartbeats) > before)
 

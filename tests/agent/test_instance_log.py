@@ -192,7 +192,7 @@ def test_no_secret_is_ever_written(double: ProvisioningDouble, agent: AgentProce
         if request.token is not None and not echoed:
             echoed.append(request.token)
             detail = f"{request.token} is no token, nor is {double.secret}"
-            double.refusals = [(400, {"code": "bad", "detail": detail})] * 2
+            double.refusals["heartbeats"] = [(400, {"code": "bad", "detail": detail})] * 2
 
     double.before_answer = echo
     agent.start()

@@ -52,8 +52,8 @@ class ProvisioningDouble:
     """What was wrong with requests that provisioning would not take as they are."""
     lost_answers: int = 0
     """So many of the next answers are lost after what was asked is done."""
-    refusals: list[Answer] = field(default_factory=list)
-    """The next answers, in place of doing what was asked."""
+    refusals: dict[str, list[Answer]] = field(default_factory=dict)
+    """The next answers to calls of a kind, in place of doing what was asked."""
     retry_after: str | None = None
     """What a refusal says in the header of this name."""
     keeps_log: bool = True
@@ -118,7 +118,7 @@ class ProvisioningDouble:
             request = Request(what, json.loads(body or b"{}"), token)
             self.requests.append(request)
             try:
-                answer = self.refusals.pop(0) if self.refusals else self._answer(method, request)
+                answer = refusals.pop(0) if (refusals := self.refusals.get(what)) else self._answer(method, request)
             except ValidationError as error:
                 answer = 422, {"status": 422, "code": "request_invalid", "detail": str(error)}
                 self.malformed.append(str(error))
