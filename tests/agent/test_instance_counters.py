@@ -164,7 +164,7 @@ async def test_a_large_tree_does_not_hold_up_heartbeats_nor_is_it_walked_all_the
 
     def slow(*_: object) -> list[object]:
         walks.append(time.monotonic())
-        goes_on.wait(10)
+        goes_on.wait(30)
         return []
 
     measured = disk(double, tmp_path, tmp_path, "folder")
@@ -174,7 +174,7 @@ async def test_a_large_tree_does_not_hold_up_heartbeats_nor_is_it_walked_all_the
 
     assert await measured.used(patience_seconds=0.1) == 77
     assert await measured.used(patience_seconds=0.1) == 77
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10
     goes_on.set()
     assert await measured.used() == 0
     assert await measured.used() == 0

@@ -334,7 +334,7 @@ def test_a_signal_ends_the_agent_soon_and_it_goes_on_where_it_was(
     began = time.monotonic()
 
     assert agent.end(number) == code
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 20
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
     assert "Traceback" not in agent.output
     agent.told["activation"] = None
@@ -348,7 +348,7 @@ def test_a_signal_is_heard_while_the_server_hangs(double: ProvisioningDouble, ag
 
     def hang(_: Request) -> None:
         hangs.append(True)
-        time.sleep(3.0)
+        time.sleep(20)
 
     double.before_answer = hang
     agent.start()
@@ -356,4 +356,4 @@ def test_a_signal_is_heard_while_the_server_hangs(double: ProvisioningDouble, ag
     began = time.monotonic()
 
     assert agent.end(signal.SIGTERM) == 143
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 12

@@ -82,7 +82,7 @@ async def test_an_invoice_and_a_credit_note_in_one_transaction_wait_for_no_one_i
     both = asyncio.gather(invoice_then_credit(), credit_then_invoice())
     await asyncio.sleep(0.2)
     go.set()
-    await asyncio.wait_for(both, 5)
+    await asyncio.wait_for(both, 30)
     await check_books(database)
 
 
@@ -114,7 +114,7 @@ async def test_an_account_that_somebody_holds_keeps_no_other_waiting(database: D
         free = await draft(session, uuid4(), 500, now=NOW + timedelta(minutes=1))
     async with database.transaction() as session:
         await accounts.lock(session, held.owner_id, NOW)
-        assert await asyncio.wait_for(invoices.finalise_due(database, NOW + timedelta(hours=1)), 5) == 1
+        assert await asyncio.wait_for(invoices.finalise_due(database, NOW + timedelta(hours=1)), 30) == 1
     assert (await invoice_of(database, free.id)).state == "finalised"
     assert (await invoice_of(database, held.id)).state == "draft"
 
@@ -142,6 +142,6 @@ async def test_a_worker_that_comes_late_does_not_finalise_again(database: Databa
     async with database.transaction() as session:
         account = await accounts.lock(session, owner_id, NOW)
         await invoices.finalise(session, account, await queries.lock(session, made.id), NOW)
-        assert await asyncio.wait_for(late(), 5) == 0
+        assert await asyncio.wait_for(late(), 30) == 0
     assert await late() == 0
     assert (await invoice_of(database, made.id)).number == "SP-2026-000001"

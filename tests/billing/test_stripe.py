@@ -87,7 +87,7 @@ async def test_of_refunds_at_once_one_is_given(world: StripeWorld) -> None:
     asked, reference = await authorise(world)
     await world.provider.capture(asked.payment_id, reference, 2900)
     refund_id = uuid4()
-    world.proxy.will_delay(0.3, "POST", PATHS["refund"])
+    world.proxy.will_delay(2, "POST", PATHS["refund"])
     await asyncio.gather(*(world.provider.refund(refund_id, reference, 900) for _ in range(3)), return_exceptions=True)
     assert await world.refunded_minor(asked.payment_id) == 900
 
@@ -167,14 +167,14 @@ async def test_when_it_cannot_be_looked_up_nothing_is_asked_for(world: StripeWor
 
 async def test_a_call_takes_no_longer_than_its_deadline_however_many_requests_it_takes(world: StripeWorld) -> None:
     asked = await ask(world)
-    async with aclosing(Stripe(KEY, STRIPE_SECRET, api_base=world.proxy.url, deadline_seconds=0.5)) as hasty:
-        world.proxy.will_delay(0.3, "GET", "/v1/payment_intents")
-        world.proxy.will_delay(0.3, "POST", "/v1/payment_intents")
+    async with aclosing(Stripe(KEY, STRIPE_SECRET, api_base=world.proxy.url, deadline_seconds=2.5)) as hasty:
+        world.proxy.will_delay(2, "GET", "/v1/payment_intents")
+        world.proxy.will_delay(2, "POST", "/v1/payment_intents")
         began = time.monotonic()
         with pytest.raises(Unanswered):
             await hasty.authorise(asked)
-        assert time.monotonic() - began < 0.6
-    await asyncio.sleep(0.2)
+        assert time.monotonic() - began < 3.9
+    await asyncio.sleep(2)
     assert (await world.provider.authorise(asked)).standing is Standing.AUTHORISED
     assert await world.charges(asked.payment_id) == 1
 

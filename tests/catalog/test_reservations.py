@@ -198,7 +198,7 @@ async def test_of_two_devices_that_ask_at_once_for_the_last_room_one_gets_it(
 ) -> None:
     """Forced: neither has its answer before both have asked."""
     billing.account(device.owner.owner_id).used_bytes = 9 * GB
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=30)
     billing.before_answer = lambda: none(both.wait())
     music = await device.another_backup()
     answers = await asyncio.gather(device.ask(), device.ask(backup_id=music))
@@ -262,11 +262,11 @@ async def test_billings_answer_counts_and_not_what_was_heard_before(device: Devi
 async def test_a_slow_billing_is_waited_for_until_the_deadline(
     device: Device, billing: BillingDouble, slow: str
 ) -> None:
-    setattr(billing, slow, 8.0 if slow == "delay_seconds" else 0.1)
+    setattr(billing, slow, 20.0 if slow == "delay_seconds" else 0.1)
     before = counted("unanswered")
     started = time.monotonic()
     assert (await device.ask()).status_code == 201
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 15
     assert counted("unanswered") == before + 1
     assert len(billing.kept) == 1, "billing heard it, and its room is given back with the key"
     (reservation,) = await device.intents()

@@ -33,7 +33,7 @@ async def _contend(first: AsyncSession, second: AsyncSession, wanted: Coroutine[
     await asyncio.sleep(0.1)
     assert not contender.done(), "the second did not wait for the first"
     await first.commit()
-    return await asyncio.wait_for(contender, 5)
+    return await asyncio.wait_for(contender, 30)
 
 
 async def _committed(session: AsyncSession, wanted: Coroutine[Any, Any, Result]) -> Result:

@@ -33,10 +33,10 @@ async def test_catalog_is_down(client: Client, catalog: CatalogDouble) -> None:
 @pytest.mark.parametrize("settings", [{"catalog_deadline_seconds": 0.3}], indirect=True)
 async def test_catalog_does_not_answer_in_time(client: Client, catalog: CatalogDouble) -> None:
     ticket = (await client.issue())["ticket"]
-    catalog.delay_seconds = 3
+    catalog.delay_seconds = 10
     started = time.monotonic()
     assert await both(client, ticket) == UNAVAILABLE
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("settings", [{"catalog_deadline_seconds": 0.3}], indirect=True)
@@ -45,7 +45,7 @@ async def test_catalog_answers_byte_by_byte(client: Client, catalog: CatalogDoub
     catalog.drip_seconds = 0.05
     started = time.monotonic()
     assert await both(client, ticket) == UNAVAILABLE
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize(

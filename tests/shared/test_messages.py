@@ -294,12 +294,12 @@ async def test_a_statement_that_takes_too_long_is_tried_again_and_holds_up_no_ot
     async def hear_or_wait(session: AsyncSession, event: NoteTaken) -> None:
         if event.words == "slow":
             await session.execute(text("SET LOCAL statement_timeout = '50ms'"))
-            await session.execute(text("SELECT pg_sleep(5)"))
+            await session.execute(text("SELECT pg_sleep(60)"))
         await hear(session, event)
 
     box = Inbox(database, "probe", "probe.events", [Subscription(NoteTaken, hear_or_wait)], NoOpTracer())
     good = uuid4()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         verdicts = await box.accept([message("slow"), message(note_id=good)])
     assert [verdict.outcome for verdict in verdicts] == ["retried", "done"]
     assert await heard(database) == {good: 1}
