@@ -45,14 +45,14 @@ def free_port() -> int:
     return port
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it does not come to hold"
         time.sleep(0.01)
 
 
-async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     await asyncio.to_thread(wait_until, holds, seconds)
 
 
@@ -85,7 +85,7 @@ class AgentProcess:
                 start_new_session=True,
             )
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         assert self._process is not None
         return self._process.wait(seconds)
 

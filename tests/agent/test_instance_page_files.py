@@ -89,7 +89,7 @@ async def raw(port: int, path: bytes, cookie: str = "") -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nCookie: " + cookie.encode() + b"\r\n\r\n")
     try:
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 60)
     finally:
         writer.close()
 
@@ -273,7 +273,7 @@ async def test_a_server_that_is_away_lets_nobody_in_and_the_link_is_kept_for_ano
 async def test_a_body_is_small_and_its_length_is_known(stranger: httpx.AsyncClient, port: int, head: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"POST /open HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\nlink=")
-    answer = await asyncio.wait_for(reader.read(), 30)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
 
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -286,7 +286,7 @@ async def test_a_body_may_come_in_pieces(stranger: httpx.AsyncClient, port: int,
     for piece in (b"POST /open HTTP/1.1\r\nHo", b"st: x\r\nContent-Length: 48\r\n\r", b"\nlink=", LINK.encode()):
         writer.write(piece)
         await asyncio.sleep(0.05)
-    answer = await asyncio.wait_for(reader.read(), 30)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
 
     assert answer.startswith(b"HTTP/1.1 303 ")
@@ -620,7 +620,7 @@ async def test_who_does_not_take_a_file_holds_up_nothing_and_is_let_go(
     await until(lambda: home / "large" in opened())
 
     assert (await owner.get("/healthz")).status_code == 200
-    await until(lambda: home / "large" not in opened(), 10)
+    await until(lambda: home / "large" not in opened(), 60)
     writer.close()
 
 

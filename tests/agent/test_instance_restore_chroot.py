@@ -58,7 +58,7 @@ def test_a_rented_machine_restores_into_its_owners_home_and_is_activated(
     )
     try:
         # Olares is being installed: there is no home yet, so no password is asked for.
-        wait_until(lambda: any("Waiting for the folder" in line for line in world.double.lines()), 40)
+        wait_until(lambda: any("Waiting for the folder" in line for line in world.double.lines()), 60)
         assert world.double.round == 0
         root.write(f"{USERSPACE}/pvc-appcache-alice-k2", None)
         documents = root.write(f"{HOME}/Documents/of Olares", "there before")
@@ -68,7 +68,7 @@ def test_a_rented_machine_restores_into_its_owners_home_and_is_activated(
         wait_until(lambda: world.phases()[-1] == Phase.PENDING_ACTIVATION)
         assert "usable" not in world.double.states()
         root.write("var/lib/space-set-up/olares", "")
-        wait_until(lambda: world.double.states()[-1:] == ["usable"] and "Running." in world.double.lines(), 40)
+        wait_until(lambda: world.double.states()[-1:] == ["usable"] and "Running." in world.double.lines(), 60)
     finally:
         os.killpg(started.pid, 9)
         started.wait()

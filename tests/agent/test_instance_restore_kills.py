@@ -64,7 +64,7 @@ def test_killed_when_everything_is_there_it_never_asks_again(moment: str, world:
     world.agent.wait(40)
     served, usable = world.store.data_bytes, [r for r in world.double.reports if r["state"] == "usable"]
     world.agent.start()
-    wait_until(lambda: len([r for r in world.double.reports if r["state"] == "usable"]) > len(usable), 40)
+    wait_until(lambda: len([r for r in world.double.reports if r["state"] == "usable"]) > len(usable), 60)
 
     assert world.is_whole()
     assert world.double.round == 1

@@ -62,7 +62,7 @@ async def _until_somebody_waits(cloud: Cloud) -> None:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with cloud.restore.runtime.database.reading() as session:
                 if await session.scalar(waiting):

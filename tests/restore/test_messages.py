@@ -63,7 +63,7 @@ async def heard(worker: AbstractChannel, count: int) -> list[tuple[str, dict[str
     """The next events that catalog would get."""
     queue = await worker.get_queue(CATALOG.name)
     found: list[tuple[str, dict[str, Any]]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found) < count:
             message = await queue.get(fail=False, no_ack=True)
             if message is None:
@@ -75,7 +75,7 @@ async def heard(worker: AbstractChannel, count: int) -> list[tuple[str, dict[str
 
 
 async def reaches(client: Client, restore_id: str, state: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await client.read(restore_id))["state"] != state:
             await asyncio.sleep(0.05)
 

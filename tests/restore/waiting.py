@@ -13,6 +13,6 @@ async def is_held_up(task: "asyncio.Task[Any]") -> bool:
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait for what another task does, or another thread."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not is_so():
             await asyncio.sleep(0.01)

@@ -177,7 +177,7 @@ async def test_a_note_reaches_its_reader_through_the_broker(
         async def arrived() -> bool:
             return (await heard(database)).get(note_id) == 1
 
-        await eventually(arrived, 10)
+        await eventually(arrived, 30)
         inside = await internal.get("/metrics")
         assert f'space_events_published_total{{event="probe.note.taken.v1",service="{probe_name}"}} 1.0' in inside.text
         ready = await client.get("/readyz")

@@ -47,7 +47,7 @@ def wanted(instance_id: UUID | None = None, **changes: object) -> MachineWanted:
     return MachineWanted(instance_id=instance_id, agent={**agent, **told}, **fields)  # type: ignore[arg-type]  # a test's own words
 
 
-async def until(ask: Callable[[], Awaitable[Answer]], is_so: Callable[[Answer], bool], seconds: float = 10.0) -> Answer:
+async def until(ask: Callable[[], Awaitable[Answer]], is_so: Callable[[Answer], bool], seconds: float = 60.0) -> Answer:
     """Ask until the answer is as it should be; the last answer, in the failure, when it is not so in time."""
     ends = time.monotonic() + seconds
     while not is_so(answer := await ask()):

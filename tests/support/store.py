@@ -212,7 +212,7 @@ async def store_at_work(
 
 
 async def _until_answered(api: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await api.get("/healthz")

@@ -26,7 +26,7 @@ from tests.support.folders import sum_of_files
 ResultT = TypeVar("ResultT")
 
 
-def eventually(ask: Callable[[], ResultT], seconds: float = 30, every: float = 0.2) -> ResultT:
+def eventually(ask: Callable[[], ResultT], seconds: float = 90, every: float = 0.2) -> ResultT:
     """The first answer that is true, asked again and again."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

@@ -90,7 +90,7 @@ def test_a_card_that_never_answers_is_let_go_when_the_order_is_cancelled(
     # The card is found again, says that it heard of nothing, and is asked for nothing more.
     whole.sql("billing", "UPDATE sandbox_methods SET card = 'visa' WHERE token = (SELECT token FROM payment_methods"
               " WHERE id = $1)", UUID(method_id))  # fmt: skip
-    customer.wait(restore_id, "cancelled", seconds=90)
+    customer.wait(restore_id, "cancelled", seconds=180)
     assert_undone(whole, customer, restore_id)
 
 
@@ -163,7 +163,7 @@ def test_what_a_provider_cannot_or_may_have_made(
         # A quarter of an hour is asked in vain, for one machine and then for another.
         eventually(lambda: hasten_queue(whole, full) == "failed", 120, every=1)
         for restore_id in (full, refused):
-            failed = customer.wait(restore_id, "failed", seconds=90)
+            failed = customer.wait(restore_id, "failed", seconds=180)
             assert failed["code"]
             assert failed["reason"]
             assert failed["cloud"]["payment"] == "released"
@@ -196,7 +196,7 @@ def test_an_order_cancelled_while_its_machine_is_installed_costs_nothing(
         customer.wait(restore_id, "installing")
         customer.cancel(restore_id).raise_for_status()
         assert customer.look(restore_id)["state"] == "undoing"
-    customer.wait(restore_id, "cancelled", seconds=90)
+    customer.wait(restore_id, "cancelled", seconds=180)
     assert_undone(whole, customer, restore_id)
     assert invoices_of(customer, before) == []
     assert axes(whole, restore_id) == ("released", "gone", "none")

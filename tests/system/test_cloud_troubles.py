@@ -38,7 +38,7 @@ def test_a_machine_that_never_reports_is_replaced_once_it_is_gone(
         customer.wait(restore_id, "installing")
         hasten(whole, restore_id)
         eventually(lambda: customer.look(restore_id)["cloud"]["compute"] != "running")
-    found = customer.asked(restore_id, seconds=120)
+    found = customer.asked(restore_id, seconds=180)
     second = machine(whole, customer, restore_id)
     assert first != second
     assert not first.exists()
@@ -57,7 +57,7 @@ def test_a_full_disk_on_the_instance_is_said_plainly_and_costs_nothing(
     resource.prlimit(agent(machine(whole, customer, restore_id)), resource.RLIMIT_FSIZE, (10_000, 10_000))
     customer.enter(restore_id, PASSWORD)
 
-    failed = customer.wait(restore_id, "failed", seconds=120)
+    failed = customer.wait(restore_id, "failed", seconds=180)
 
     assert failed["code"] == "disk_full"
     assert "space" in failed["reason"]
@@ -76,7 +76,7 @@ def test_a_damaged_pack_is_said_plainly_and_costs_nothing(
 
     restore_id = customer.ordered(backup_id, name)
     customer.enter(restore_id, PASSWORD)
-    failed = customer.wait(restore_id, "failed", seconds=120)
+    failed = customer.wait(restore_id, "failed", seconds=180)
 
     assert failed["code"] == "snapshot_damaged"
     assert failed["reason"]
@@ -95,7 +95,7 @@ def test_a_damaged_snapshot_is_said_plainly_and_is_not_sold_again(
 
     customer.confirm(restore_id).raise_for_status()
     customer.enter(restore_id, PASSWORD)
-    failed = customer.wait(restore_id, "failed", seconds=120)
+    failed = customer.wait(restore_id, "failed", seconds=180)
 
     assert failed["code"] in ("snapshot_damaged", "restore_failed")
     assert "snapshot" in failed["reason"]

@@ -24,7 +24,7 @@ def hasten(whole: WholeSystem, restore_id: str) -> None:
 def complete(customer: Customer, restore_id: str, files: dict[str, Entry]) -> dict[str, Any]:
     """Enter the password and see that everything is there."""
     customer.enter(restore_id, PASSWORD)
-    found = customer.wait(restore_id, "completed", seconds=120)
+    found = customer.wait(restore_id, "completed", seconds=180)
     assert customer.restored(found) == files
     return found
 
