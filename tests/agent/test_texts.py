@@ -18,6 +18,7 @@ RETRY = "Save(<data/e625c4d5d2>) returned error, retrying after 1.04s: "
             "Fatal: unable to open config file: Stat: The Access Key Id you provided does not exist",
             Trouble.KEYS_EXPIRED,
         ),
+        ("Stat(<config/>) returned error, retrying after 1.28s: Stat: 400 Bad Request", Trouble.KEYS_EXPIRED),
         ("client.PutObject: Due to your account is arrears, it is unavailable until you recharge.", Trouble.ARREARS),
         (
             RETRY

@@ -35,6 +35,17 @@ def eventually(ask: Callable[[], ResultT], seconds: float = 90, every: float = 0
     return answer
 
 
+def is_restoring(target: Path) -> bool:
+    """Whether a restic has begun to restore to somewhere below this folder; it opens the repository first."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            program, *arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            below = any(os.fsencode(target) in argument for argument in arguments)
+            if program.rpartition(b"/")[2] == b"restic" and b"restore" in arguments and below:
+                return True
+    return False
+
+
 class WholeSystem:
     """Everything that `make run` starts, in a folder of its own."""
 

@@ -39,11 +39,6 @@ def invoices_of(customer: Customer, since: list[dict[str, Any]]) -> list[dict[st
     return [invoice for invoice in customer.invoices() if invoice["invoice_id"] not in known]
 
 
-def written_bytes(folder: Path) -> int:
-    """What has really been written below a folder: restic makes its files at full size first, with holes."""
-    return sum(file.stat().st_blocks * 512 for file in folder.rglob("part *"))
-
-
 def damage(file: Path) -> None:
     file.chmod(0o600)
     with file.open("r+b") as opened:

@@ -33,6 +33,9 @@ _TEXTS = (
     ("access key id you provided does not exist", Trouble.KEYS_EXPIRED),
     ("invalidaccesskeyid", Trouble.KEYS_EXPIRED),
     ("invalid access key", Trouble.KEYS_EXPIRED),
+    # The answer to a HEAD has no words; this status the store gate gives to keys that are over, and to nothing else
+    # that restic asks. It would try for a quarter of an hour.
+    ("stat: 400 bad request", Trouble.KEYS_EXPIRED),
     ("account is arrears", Trouble.ARREARS),
     # The store gate's words for an owner who holds as much as they may.
     ("your backup storage is full", Trouble.OVER_LIMIT),
