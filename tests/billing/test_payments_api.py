@@ -99,7 +99,8 @@ async def test_two_requests_with_one_key_at_once_charge_once(
     async with billing.runtime.database.transaction() as session:
         await accounts.lock(session, owner.owner_id, datetime.now(UTC))
         both = [asyncio.create_task(top_up(billing, issuer, owner, 1500, **key)) for _ in range(2)]
-        await asyncio.sleep(0.2)
+        # One of them has begun and waits; the other is told so.
+        await asyncio.wait(both, timeout=30, return_when=asyncio.FIRST_COMPLETED)
     answers = [await task for task in both]
     assert sorted(answer.status_code for answer in answers) == [202, 409]
     assert (await get(billing, issuer, owner, "/api/v1/balance"))["balance"] == usd(1500)
