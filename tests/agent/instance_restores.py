@@ -70,6 +70,10 @@ class World:
         wait_until(lambda: self.double.states()[-1:] == ["failed"] and self.phases()[-1] == "restore_error", seconds)
         return self.double.reports[-1]
 
+    def knows_that_its_outcome_is_told(self) -> bool:
+        """It has kept the answer to its last report, and repeats that one no more."""
+        return '"outcome_told": true' in (self.folder / "state.json").read_text()
+
     def is_in_the_middle(self) -> bool:
         return self.store.data_requests >= 2
 
@@ -145,7 +149,7 @@ def restics_of(folder: Path) -> list[int]:
     return found
 
 
-def none_of(folder: Path, seconds: float = 3.0) -> bool:
+def none_of(folder: Path, seconds: float = 20.0) -> bool:
     """Whether no restic of an agent is left, soon."""
     deadline = time.monotonic() + seconds
     while restics_of(folder):

@@ -138,11 +138,11 @@ def test_a_failure_is_told_until_it_is_taken_also_after_a_restart_and_then_no_mo
     failed = [report for report in world.double.reports if report["state"] == "failed"]
     world.double.restore_refusals["reports"] = [world.double.problem(503, "unavailable")]
     world.agent.start()
-    wait_until(lambda: len([r for r in world.double.reports if r["state"] == "failed"]) == len(failed) + 1, 30)
+    wait_until(lambda: len([r for r in world.double.reports if r["state"] == "failed"]) == len(failed) + 1)
     assert world.double.reports[-1] == failed[-1]
     assert world.phases()[-1] == "restore_error"
 
-    wait_until(lambda: '"outcome_told": true' in (world.folder / "state.json").read_text())
+    wait_until(world.knows_that_its_outcome_is_told)
     world.agent.kill()
     asked = world.double.count("reports") + world.double.count("rounds")
     world.agent.start()

@@ -33,7 +33,7 @@ def test_killed_while_something_is_missing_it_asks_once_more_and_goes_on(moment:
     world.double.typed = [b"wrong", PASSWORD] if "wrong" in moment else [PASSWORD]
     world.kill_when(lambda request: BEFORE_ALL_IS_THERE[moment](world, request))
     world.agent.start()
-    world.agent.wait(40)
+    world.agent.wait()
 
     assert none_of(world.folder)
     assert world.holders(PASSWORD, *(secret.encode() for secret in world.double.secrets())) == []
@@ -61,7 +61,7 @@ def test_killed_when_everything_is_there_it_never_asks_again(moment: str, world:
     world.told["activation"] = ["sleep", "0.5"]
     world.kill_when(lambda request: AFTERWARDS[moment](world, request))
     world.agent.start()
-    world.agent.wait(40)
+    world.agent.wait()
     served, usable = world.store.data_bytes, [r for r in world.double.reports if r["state"] == "usable"]
     world.agent.start()
     wait_until(lambda: len([r for r in world.double.reports if r["state"] == "usable"]) > len(usable), 60)
@@ -70,6 +70,7 @@ def test_killed_when_everything_is_there_it_never_asks_again(moment: str, world:
     assert world.double.round == 1
     assert world.store.data_bytes == served
     assert world.double.reports[-1]["files_restored"] == FILES + 1
+    wait_until(world.knows_that_its_outcome_is_told)
     world.agent.kill()
     reports = world.double.count("reports")
     world.agent.start()
@@ -81,7 +82,7 @@ def test_killed_when_everything_is_there_it_never_asks_again(moment: str, world:
 def test_killed_when_it_validates_everything_is_there_in_the_end(world: World) -> None:
     world.kill_when(lambda request: request.body.get("state") == "validating")
     world.agent.start()
-    world.agent.wait(40)
+    world.agent.wait()
     world.agent.start()
     world.restores()
 
@@ -124,4 +125,4 @@ def test_restic_does_not_outlive_an_agent_that_is_killed_however_silent_it_is(
     assert restics_of(world.folder)
     world.agent.kill()
 
-    assert none_of(world.folder, 2.0)
+    assert none_of(world.folder)
