@@ -101,6 +101,11 @@ class ProvisioningDouble:
     def now(self) -> datetime:
         return datetime.now(UTC) + self.clock_ahead
 
+    def go_wrong(self, ahead: timedelta) -> None:
+        """Have another time from the next request on; one that is being answered would tell half of it."""
+        with self._lock:
+            self.clock_ahead = ahead
+
     def order(self, kind: str) -> str:
         order_id = str(uuid4())
         self.orders[order_id] = kind
