@@ -4,6 +4,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def secured(scripted: Any, certificate: Path) -> Any:
 
 def test_a_certificate_that_is_not_trusted_is_said_at_once(secured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("time.sleep", waits.append)
+    monkeypatch.setattr("agent.api.time", SimpleNamespace(sleep=waits.append))
     monkeypatch.setenv("SPACE_API_TOKEN", "t")
 
     with session.open_client(secured.origin) as client, pytest.raises(Unreachable) as failure:
