@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -66,13 +67,18 @@ class ScopeMissing(ServiceError):
 
 @dataclass(frozen=True)
 class Caller:
-    """The owner who asks, as their access token says."""
+    """The owner who asks, as their access token says.
+
+    Args:
+        expires_at: When that token ends; it is accepted for ``LEEWAY_SECONDS`` more.
+    """
 
     owner_id: UUID
     did: str
     olares_name: str
     scopes: frozenset[str]
     session_id: UUID
+    expires_at: datetime
 
 
 class TokenVerifier:
@@ -91,8 +97,11 @@ class TokenVerifier:
             exp={"essential": True},
         )
 
-    async def verify(self, token: str) -> Caller:
+    async def verify(self, token: str, kind: str = TOKEN_TYPE) -> Caller:
         """The caller the token speaks for.
+
+        Args:
+            kind: The header ``typ`` that it must have: a token of one kind is good for nothing else.
 
         Raises:
             SignInNeeded: If it is not a token of ours, or for somebody else.
@@ -102,11 +111,11 @@ class TokenVerifier:
         await self._know_key(_key_id(token))
         try:
             decoded = jwt.decode(token, self._keys, algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, RecursionError) as error:
             raise SignInNeeded("This access token is not valid here. Sign in again.") from error
         claims: dict[str, Any] = decoded.claims
         try:
-            if decoded.header.get("typ") != TOKEN_TYPE:
+            if decoded.header.get("typ") != kind:
                 raise ValueError("another kind of token")
             self._claims.validate(claims)
             return Caller(
@@ -115,6 +124,7 @@ class TokenVerifier:
                 olares_name=str(claims["name"]),
                 scopes=frozenset(str(claims["scope"]).split()),
                 session_id=UUID(claims["sid"]),
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
         except (JoseError, KeyError, ValueError, TypeError, AttributeError) as error:
             if getattr(error, "error", "") == "expired_token":
@@ -146,7 +156,7 @@ def _key_id(token: str) -> str:
     head = token.partition(".")[0]
     try:
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(header.get("kid", "")) if isinstance(header, dict) else ""
 

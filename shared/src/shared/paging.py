@@ -20,6 +20,8 @@ Item = TypeVar("Item")
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+MAX_CURSOR = 1500
+"""Room for a name of 255 characters in a cursor, whatever they are."""
 
 
 class CursorInvalid(ServiceError):
@@ -62,7 +64,7 @@ class PageParams:
 
 async def _page_params(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows per page.")] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next_cursor` of the page before.")] = None,
 ) -> PageParams:
     """A coroutine, because FastAPI gives everything else that it depends on a thread, class or function."""
     return PageParams(limit, cursor)
@@ -73,7 +75,11 @@ Paging = Annotated[PageParams, Depends(_page_params)]
 
 def encode_cursor(values: Sequence[datetime | UUID | int | str]) -> str:
     texts = [value if isinstance(value, int) else _render(value) for value in values]
-    return base64.urlsafe_b64encode(json.dumps(texts, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode())
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def page_of(rows: Sequence[Any], limit: int, key: Sequence[str]) -> dict[str, Any]:

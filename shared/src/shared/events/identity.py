@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.events.base import Event
 
 
@@ -17,3 +19,18 @@ class OwnerRegistered(Event):
     did: str
     olares_name: str
     registered_at: datetime
+
+
+class SessionEnded(Event):
+    """A session of Olares devices was ended before its time: its tokens are good for nothing more.
+
+    Other sessions are not told of: their tokens end within minutes by themselves.
+    """
+
+    name: ClassVar[str] = "identity.session.ended.v1"
+    consumers: ClassVar[tuple[str, ...]] = ("catalog", "billing")
+
+    owner_id: UUID
+    session_id: UUID
+    ended_at: datetime
+    tokens_end_at: datetime = Field(description="When the last of its tokens would have ended by itself.")
