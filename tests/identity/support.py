@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
 from joserfc.util import urlsafe_b64encode
 
-from identity.api import dependencies
+from identity import dependencies
 from identity.domain.did import encode_did
 from identity.models import Owner
 from identity.settings import Settings

@@ -9,7 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from tests.identity.browser import Browser, link_secret, person_of, scan
+from tests.identity.olares import Olares, new_secret, sign
 from tests.identity.support import Harness, Person, Signed, Space, code_of
+from tests.support.larepass import LarePass, read_code
+from tests.support.tokens import ORIGIN
 
 
 async def _everything_stored(space: Space) -> str:
@@ -29,7 +33,8 @@ async def test_no_secret_is_kept_in_a_form_that_could_be_used(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     space = await open_space(registration="invite")
-    alice, invite = Person(), await space.invite()
+    larepass, invite = LarePass(ORIGIN), await space.invite()
+    alice = person_of(larepass)
     nonce = await space.nonce()
     proof = alice.prove(nonce, at=space.clock.now())
     login = await space.post(
@@ -43,6 +48,21 @@ async def test_no_secret_is_kept_in_a_form_that_could_be_used(
         "code"
     ]
     exchanged = await signed.exchanged(made["token"])
+    olares, secret = Olares(space), new_secret()
+    jws = sign(alice, secret, at=space.clock.now())
+    assert (await olares.send("/login", {"jws": jws, "secret": secret}))["code"] == 0
+    assert (await olares.send("/login", {"jws": jws + "x", "secret": secret}))["code"] == 403
+    held = (await olares.fetch(secret))["data"]
+    newer = (await olares.refresh(held))["data"]
+    by_hand = (await signed.ask("POST", "/auth/olares-tokens", {}, **{"Idempotency-Key": "a-third-key"})).json()
+    link = (await signed.ask("POST", "/auth/console/links", {}, **{"Idempotency-Key": "a-fourth-key"})).json()["link"]
+    browser, followed = Browser(space), Browser(space)
+    await followed.post("/links/redeem", {"secret": link.partition("#link=")[2]})
+    shown = await browser.show_code()
+    waiting = str(browser.cookie("space_qr"))
+    assert (await scan(space, larepass, shown))["code"] == 0
+    console = await browser.check()
+    assert console is not None
     secrets = {
         "invite": invite,
         "nonce": nonce,
@@ -55,6 +75,17 @@ async def test_no_secret_is_kept_in_a_form_that_could_be_used(
         "code": code,
         "code without its dash": code.replace("-", ""),
         "idempotency key": "a-key-of-a-client",
+        "secret of an Olares login": secret,
+        "signed login": jws,
+        "Olares token": held["token"],
+        "refreshed Olares token": newer["token"],
+        "Olares token made by hand": by_hand["token"],
+        "link to the console": link.partition("#link=")[2],
+        "cookie of a link": str(followed.cookie("space_session")),
+        "secret of a code": read_code(shown)["message"]["data"]["secret"],
+        "cookie of a code": waiting,
+        "cookie of a browser": str(browser.cookie("space_session")),
+        "access token of a browser": console["access_token"],
     }
     stored, logged = await _everything_stored(space), caplog.text + capsys.readouterr().out
     assert "alice@olares.com" in stored
@@ -62,7 +93,7 @@ async def test_no_secret_is_kept_in_a_form_that_could_be_used(
         bare = secret.partition("_")[2] or secret
         assert bare not in stored, name
         assert bare not in logged, name
-        if secret[:4] in ("spi_", "spr_", "spc_"):
+        if secret[:4] in ("spi_", "spr_", "spc_", "spl_", "spq_"):
             raw = base64.urlsafe_b64decode(bare + "=")
             assert raw.hex() not in stored, name
 
@@ -93,6 +124,35 @@ async def _make_token(alice: Signed) -> httpx.Response:
     return await alice.ask("POST", "/tokens", {"name": "x", "scopes": ["backups:read"], "expires_in_days": 1})
 
 
+async def _make_olares_token(alice: Signed) -> httpx.Response:
+    return await alice.ask("POST", "/auth/olares-tokens", {})
+
+
+async def _log_in_as_olares(alice: Signed) -> httpx.Response:
+    return await _send_login(alice.space, alice.person)
+
+
+async def _register_as_olares(alice: Signed) -> httpx.Response:
+    return await _send_login(alice.space, Person())
+
+
+async def _send_login(space: Space, person: Person) -> httpx.Response:
+    jws = sign(person, new_secret(), at=space.clock.now())
+    return await space.client().post("/v2/user/login", json={"jws": jws})
+
+
+async def _make_link(alice: Signed) -> httpx.Response:
+    return await alice.ask("POST", "/auth/console/links", {})
+
+
+async def _follow_link(alice: Signed) -> httpx.Response:
+    return await Browser(alice.space).post("/links/redeem", {"secret": await link_secret(alice)})
+
+
+async def _show_code(alice: Signed) -> httpx.Response:
+    return await Browser(alice.space).post("/qr")
+
+
 async def _ask_for_a_nonce(alice: Signed) -> httpx.Response:
     return await alice.space.post("/auth/nonces", {})
 
@@ -105,7 +165,13 @@ async def _register(alice: Signed) -> httpx.Response:
     ("table", "request_it"),
     [
         ("sessions", _log_in),
+        ("sessions", _make_olares_token),
+        ("olares_logins", _log_in_as_olares),
+        ("outbox", _register_as_olares),
         ("refresh_tokens", _refresh),
+        ("console_links", _make_link),
+        ("refresh_tokens", _follow_link),
+        ("qr_sign_ins", _show_code),
         ("api_tokens", _make_token),
         ("outbox", _register),
         ("nonces", _ask_for_a_nonce),
@@ -119,6 +185,7 @@ async def test_a_commit_that_fails_is_not_a_success(
     await _break_commits_that_touch(space, table)
     answer = await request_it(alice)
     assert code_of(answer) == "500 unexpected"
+    assert "set-cookie" not in answer.headers
     assert await _counts(space) == before
 
 

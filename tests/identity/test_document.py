@@ -12,6 +12,11 @@ OPEN = {
     ("post", "/api/v1/auth/refresh"),
     ("post", "/api/v1/auth/exchange"),
     ("post", "/api/v1/auth/logout"),
+    ("post", "/api/v1/auth/console/links/redeem"),
+    ("post", "/api/v1/auth/console/qr"),
+    ("post", "/api/v1/auth/console/qr/check"),
+    ("post", "/api/v1/auth/console/refresh"),
+    ("post", "/api/v1/auth/console/logout"),
     ("get", "/api/v1/auth/jwks.json"),
 }
 

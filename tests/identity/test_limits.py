@@ -98,6 +98,7 @@ async def test_registrations_from_one_address_are_limited_and_sign_ins_are_not(o
     ("limit", "path", "body"),
     [
         ("codes_per_owner_per_hour", "/me/devices/enrolments", None),
+        ("links_per_owner_per_hour", "/auth/console/links", {}),
         ("tokens_per_owner_per_hour", "/tokens", {"name": "x", "scopes": ["backups:read"], "expires_in_days": 1}),
     ],
 )

@@ -10,6 +10,7 @@ async def _refreshed(space: Space, token: str) -> str:
 
 
 async def test_a_refresh_gives_new_tokens_of_the_same_session(space: Space) -> None:
+    space.clock.stop()
     alice = await space.register("alice@olares.com")
     answer = await space.refresh(alice.tokens["refresh_token"])
     assert answer.headers["cache-control"] == "no-store"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from identity import api, jobs
+from identity import api, jobs, olares_api
 from identity.models import Base
 from identity.settings import Settings
 from identity.signing import open_issuer
@@ -12,7 +12,7 @@ service = Service(
     name="identity",
     description="Owners, sign-in, tokens and devices.",
     settings=Settings,
-    routers=api.ROUTERS,
+    routers=(*api.ROUTERS, *olares_api.ROUTERS),
     internal_routers=api.INTERNAL_ROUTERS,
     jobs=jobs.JOBS,
     migrations=Path(__file__).parent / "migrations",

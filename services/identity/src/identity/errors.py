@@ -17,6 +17,13 @@ class ProofExpired(ServiceError):
     kind = Kind.UNAUTHENTICATED
 
 
+class LoginRefused(ServiceError):
+    """A login of LarePass is forged, out of time, or was used. LarePass would take 401 or 506 for one that worked."""
+
+    code = "login_refused"
+    kind = Kind.FORBIDDEN
+
+
 class NonceUsed(ServiceError):
     """The proof's nonce was used before."""
 
@@ -56,6 +63,13 @@ class OlaresNameTaken(ServiceError):
     """Another owner has this Olares name."""
 
     code = "olares_name_taken"
+    kind = Kind.CONFLICT
+
+
+class OlaresNameSettled(ServiceError):
+    """The owner has an Olares name of their own, which stays."""
+
+    code = "olares_name_settled"
     kind = Kind.CONFLICT
 
 
@@ -148,3 +162,31 @@ class TokenNotFound(ServiceError):
 
     code = "token_not_found"
     kind = Kind.NOT_FOUND
+
+
+class LinkInvalid(ServiceError):
+    """The link to the console is unknown, used or too old: one answer for all."""
+
+    code = "link_invalid"
+    kind = Kind.FORBIDDEN
+
+
+class SignInExpired(ServiceError):
+    """This browser shows no code that could still be scanned, or its sign-in was taken."""
+
+    code = "sign_in_expired"
+    kind = Kind.GONE
+
+
+class NotSignedIn(ServiceError):
+    """This browser has no session."""
+
+    code = "not_signed_in"
+    kind = Kind.UNAUTHENTICATED
+
+
+class OriginRefused(ServiceError):
+    """A page of another origin may not ask this in a browser."""
+
+    code = "origin_refused"
+    kind = Kind.FORBIDDEN

@@ -5,7 +5,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement
 
 from identity import queries
-from identity.models import ApiToken, AttemptCount, Base, Enrolment, Invite, Nonce, RefreshToken, Session
+from identity.domain.lifetimes import OLARES_LOGIN_KEPT
+from identity.models import (
+    ApiToken,
+    AttemptCount,
+    Base,
+    ConsoleLink,
+    Enrolment,
+    Invite,
+    Nonce,
+    OlaresLogin,
+    QrSignIn,
+    RefreshToken,
+    Session,
+)
 from identity.settings import Settings
 from identity.signing import AccessTokenIssuer
 from shared.service import Job, Runtime
@@ -24,6 +37,9 @@ def _forgettable(now: datetime) -> list[tuple[type[Base], tuple[ColumnElement[bo
         (Enrolment, (Enrolment.expires_at < ended,)),
         (Invite, (Invite.expires_at < ended,)),
         (ApiToken, (ApiToken.expires_at < ended, ApiToken.revoked_at < ended)),
+        (OlaresLogin, (OlaresLogin.expires_at < now,)),
+        (ConsoleLink, (ConsoleLink.expires_at < now,)),
+        (QrSignIn, (QrSignIn.expires_at < now - OLARES_LOGIN_KEPT,)),
         (RefreshToken, (RefreshToken.expires_at < now,)),
         (Session, (Session.expires_at < ended, Session.revoked_at < ended)),
     ]
@@ -34,7 +50,7 @@ async def forget_expired(runtime: Runtime[Settings, AccessTokenIssuer], now: dat
     count = 0
     for table, conditions in _forgettable(now):
         async with runtime.database.transaction() as session:
-            count += await queries.forget(session, table, *conditions)
+            count += await queries.forgetting.forget(session, table, *conditions)
     return count
 
 

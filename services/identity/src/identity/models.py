@@ -3,11 +3,15 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, ForeignKey, Index, LargeBinary, MetaData, Text, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from identity.domain.olares_proof import is_provisional
 from shared.messaging import NAMING
+
+OLARES = "olares"
+"""The kind of sessions whose tokens Olares devices carry."""
 
 
 class Base(DeclarativeBase):
@@ -24,6 +28,10 @@ class Owner(Base):
     did: Mapped[str] = mapped_column(unique=True)
     olares_name: Mapped[str] = mapped_column(unique=True, comment="In lower case.")
     created_at: Mapped[datetime]
+
+    @property
+    def name_is_provisional(self) -> bool:
+        return is_provisional(self.olares_name)
 
 
 class Device(Base):
@@ -57,6 +65,7 @@ class Session(Base):
     owner_id: Mapped[UUID] = mapped_column(ForeignKey(Owner.owner_id))
     device_id: Mapped[UUID] = mapped_column(ForeignKey(Device.device_id))
     client_name: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(server_default="native", comment="native, or olares: of Olares devices")
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(comment="If it is not used again before.")
@@ -67,6 +76,7 @@ class Session(Base):
     owner: Mapped[Owner] = relationship(lazy="raise")
 
     __table_args__ = (
+        CheckConstraint("kind IN ('native', 'olares')", name="kind"),
         Index(None, "owner_id", "created_at", "session_id"),
         Index(None, "device_id"),
         Index(None, "expires_at"),
@@ -84,6 +94,54 @@ class RefreshToken(Base):
     used_at: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "session_id"), Index(None, "expires_at"))
+
+
+class OlaresLogin(Base):
+    """A login that LarePass signed, until whoever waits for it has fetched its token, once.
+
+    Kept for as long as the signed proof would be accepted, so that none is accepted twice.
+    """
+
+    __tablename__ = "olares_logins"
+
+    secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey(Session.session_id, ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    fetched_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "expires_at"),)
+
+
+class ConsoleLink(Base):
+    """A link that signs a browser in, made by a device that is signed in."""
+
+    __tablename__ = "console_links"
+
+    link_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    device_id: Mapped[UUID] = mapped_column(ForeignKey(Device.device_id), comment="That made it.")
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "expires_at"),)
+
+
+class QrSignIn(Base):
+    """A code on the sign-in page of one browser, until that browser has taken the sign-in of whoever scanned it.
+
+    Kept for longer, so that its secret, which anybody could see on the screen, is not taken for one of Olares devices.
+    """
+
+    __tablename__ = "qr_sign_ins"
+
+    secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    browser_hash: Mapped[bytes] = mapped_column(unique=True, comment="Of the cookie that alone may take it.")
+    client_name: Mapped[str | None]
+    expires_at: Mapped[datetime]
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey(Device.device_id), comment="That signed it.")
+    taken_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "expires_at"),)
 
 
 class ApiToken(Base):
@@ -126,17 +184,19 @@ class Enrolment(Base):
 
 
 class Invite(Base):
-    """A permission to register once."""
+    """A permission to register once; for LarePass, which can show no invite, one that names its DID."""
 
     __tablename__ = "invites"
 
     invite_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    did: Mapped[str | None] = mapped_column(comment="Who alone may use it.")
+    olares_name: Mapped[str | None] = mapped_column(comment="By what name, when a DID is named.")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey(Owner.owner_id), comment="Who registered with it.")
 
-    __table_args__ = (Index(None, "expires_at"),)
+    __table_args__ = (Index(None, "did"), Index(None, "expires_at"))
 
 
 class Nonce(Base):

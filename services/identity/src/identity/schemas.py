@@ -2,11 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from identity.domain.did import decode_did
+from identity.domain.olares_proof import is_provisional
 from shared.auth import Scope
 
 DID = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
@@ -22,8 +24,13 @@ def _printable(text: str) -> str:
 
 
 def _olares_name(text: str) -> str:
-    if not OLARES_NAME.fullmatch(text):
+    if not OLARES_NAME.fullmatch(text) or is_provisional(text):
         raise ValueError("an Olares name looks like alice@olares.com")
+    return text
+
+
+def _did(text: str) -> str:
+    decode_did(text)
     return text
 
 
@@ -47,6 +54,9 @@ Proof = Annotated[
         examples=["eyJhbGciOiJFZERTQSIsImtpZCI6ImRpZDprZXk6ejZNay4uLiN6Nk1rLi4uIn0.eyJpc3MiOiJkaWQ6a2V5On.c2lnbmF0"],
     ),
 ]
+
+
+DidKey = Annotated[str, AfterValidator(_did), Field(examples=[DID])]
 
 
 class Body(BaseModel):
@@ -91,6 +101,7 @@ class OwnerRead(BaseModel):
     owner_id: UUID
     did: str = Field(examples=[DID])
     olares_name: str = Field(examples=["alice@olares.com"])
+    name_is_provisional: bool = Field(description="Whether it is made from the DID, and may be replaced once.")
     created_at: datetime
 
 
@@ -101,6 +112,50 @@ class TokensRead(BaseModel):
     refresh_token: str = Field(description="Gives new tokens once, at `/auth/refresh`. Keep it secret.")
     refresh_expires_in: int = Field(description="Seconds until the session ends if it is not refreshed.")
     owner: OwnerRead
+
+
+class ConsoleRequest(Body):
+    """Nothing is needed; the cookie says the rest."""
+
+
+class ConsoleLinkRead(BaseModel):
+    link: str = Field(
+        description="To be opened in a browser within 60 seconds, once. Whoever opens it is signed in as you.",
+        examples=["https://space.example.com/sign-in#link=spl_…"],
+    )
+    expires_at: datetime
+
+
+class ConsoleLinkRedeem(Body):
+    secret: Secret = Field(description="What stands behind `#link=`.")
+    client_name: DisplayName | None = Field(None, examples=["Firefox on Linux"])
+
+
+class QrCreate(Body):
+    client_name: DisplayName | None = Field(None, examples=["Firefox on Linux"])
+
+
+class QrRead(BaseModel):
+    content: str = Field(
+        description="What the code says; LarePass reads it.", examples=["space://eyJ0b3BpYyI6InNpZ24…"]
+    )
+    expires_at: datetime
+    check_after_seconds: int = Field(description="How long to wait before each `/qr/check`.", examples=[3])
+
+
+class ConsoleTokensRead(BaseModel):
+    access_token: str = Field(description="Sent as `Authorization: Bearer …`. To be kept in memory only.")
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_in: int = Field(description="Seconds the access token lives.")
+    owner: OwnerRead
+
+
+class QrChecked(BaseModel):
+    signed_in: ConsoleTokensRead | None = Field(description="Null while nobody has scanned the code.")
+
+
+class OlaresNameWrite(Body):
+    olares_name: OlaresName
 
 
 class ExchangeRead(BaseModel):
@@ -118,6 +173,7 @@ class MeRead(OwnerRead):
 class SessionRead(BaseModel):
     session_id: UUID
     client_name: str | None
+    kind: Literal["native", "olares"] = Field(description="`olares`: its token is an Olares device's.")
     device_id: UUID
     device_name: str
     created_at: datetime
@@ -169,8 +225,26 @@ class TokenCreated(BaseModel):
     token: str = Field(description="Shown this once. Exchange it at `/auth/exchange`.", examples=["spc_…"])
 
 
+class OlaresTokenCreate(Body):
+    client_name: DisplayName | None = Field(None, examples=["olares-cli on desktop"])
+
+
+class OlaresTokenRead(BaseModel):
+    userid: str = Field(description="The owner's DID, which is sent with the token.", examples=[DID])
+    token: str = Field(description="Shown this once. For Olares devices and `olares-cli` only.")
+    expires_at: datetime
+
+
 class InviteCreate(Body):
     expires_in_days: int = Field(7, ge=1, le=90)
+    did: DidKey | None = Field(None, description="Who alone may use it; with `olares_name`.")
+    olares_name: OlaresName | None = Field(None, description="By what name `did` registers.")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.did is None) != (self.olares_name is None):
+            raise ValueError("did and olares_name go together")
+        return self
 
 
 class InviteRead(BaseModel):

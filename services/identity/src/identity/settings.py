@@ -38,6 +38,12 @@ class LimitSettings(BaseModel):
     enrolments_per_ten_minutes: PositiveInt = 20
     codes_per_owner_per_hour: PositiveInt = 30
     tokens_per_owner_per_hour: PositiveInt = 60
+    olares_fetches_per_minute: PositiveInt = 600
+    olares_tokens_per_owner_per_hour: PositiveInt = 60
+    links_per_owner_per_hour: PositiveInt = 60
+    names_per_owner_per_hour: PositiveInt = 30
+    qrs_per_minute: PositiveInt = 120
+    qr_checks_per_minute: PositiveInt = 1200
 
     @property
     def nonces(self) -> Limit:
@@ -74,6 +80,30 @@ class LimitSettings(BaseModel):
     @property
     def tokens(self) -> Limit:
         return Limit("tokens", self.tokens_per_owner_per_hour, HOUR)
+
+    @property
+    def olares_fetches(self) -> Limit:
+        return Limit("olares_fetches", self.olares_fetches_per_minute, MINUTE)
+
+    @property
+    def olares_tokens(self) -> Limit:
+        return Limit("olares_tokens", self.olares_tokens_per_owner_per_hour, HOUR)
+
+    @property
+    def links(self) -> Limit:
+        return Limit("links", self.links_per_owner_per_hour, HOUR)
+
+    @property
+    def names(self) -> Limit:
+        return Limit("names", self.names_per_owner_per_hour, HOUR)
+
+    @property
+    def qrs(self) -> Limit:
+        return Limit("qrs", self.qrs_per_minute, MINUTE)
+
+    @property
+    def qr_checks(self) -> Limit:
+        return Limit("qr_checks", self.qr_checks_per_minute, MINUTE)
 
 
 class Settings(ServiceSettings):

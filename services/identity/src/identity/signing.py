@@ -17,6 +17,9 @@ from identity.domain.lifetimes import access_end
 from identity.models import Owner
 from identity.settings import Settings
 from shared.auth import ALGORITHM, TOKEN_TYPE
+from shared.olares import TOKEN_TYPE as OLARES_TOKEN_TYPE
+
+OLARES_SCOPE = "olares"
 
 
 class SigningKeysUnusable(Exception):
@@ -42,22 +45,33 @@ class AccessTokenIssuer:
         self, owner: Owner, *, scopes: list[str], session_id: UUID, now: datetime, grant_expires_at: datetime
     ) -> AccessToken:
         """A token for one session or API token, whose id is its ``sid``."""
-        key = self.keys[-1]
         issued = int(now.timestamp())
         expires = int(access_end(now, grant_expires_at).timestamp())
+        text = self._sign(TOKEN_TYPE, owner, sorted(scopes), session_id, issued, expires)
+        return AccessToken(text, expires - issued)
+
+    def issue_olares(self, owner: Owner, *, session_id: UUID, now: datetime, expires_at: datetime) -> str:
+        """A token of Olares devices: of a kind of its own, so that neither is taken for the other.
+
+        As any JWT it is of letters, digits, ``-``, ``_`` and ``.`` alone: the devices send it without escaping.
+        """
+        issued, expires = int(now.timestamp()), int(expires_at.timestamp())
+        return self._sign(OLARES_TOKEN_TYPE, owner, [OLARES_SCOPE], session_id, issued, expires)
+
+    def _sign(self, kind: str, owner: Owner, scopes: list[str], session_id: UUID, issued: int, expires: int) -> str:
+        key = self.keys[-1]
         claims = {
             "iss": self.issuer,
             "aud": self.issuer,
             "sub": str(owner.owner_id),
             "did": owner.did,
             "name": owner.olares_name,
-            "scope": " ".join(sorted(scopes)),
+            "scope": " ".join(scopes),
             "sid": str(session_id),
             "iat": issued,
             "exp": expires,
         }
-        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}
-        return AccessToken(jwt.encode(header, claims, key, algorithms=[ALGORITHM]), expires - issued)
+        return jwt.encode({"alg": ALGORITHM, "typ": kind, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
 
     @property
     def public_keys(self) -> dict[str, list[dict[str, Any]]]:

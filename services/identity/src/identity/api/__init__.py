@@ -1,6 +1,6 @@
 """HTTP comes in here."""
 
-from identity.api import auth, internal, me, tokens
+from identity.api import auth, console, internal, me, tokens
 
-ROUTERS = (auth.router, auth.public_router, me.router, tokens.router)
+ROUTERS = (auth.router, auth.public_router, console.router, me.router, tokens.router)
 INTERNAL_ROUTERS = (internal.router,)

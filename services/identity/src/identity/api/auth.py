@@ -4,8 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
-from identity.api.dependencies import Client, IdentitySettings, Issuer, Now, limit_per_client, not_stored
-from identity.operations import devices, proofs, sessions, sign_in, tokens
+from identity.dependencies import (
+    AccountWriter,
+    Client,
+    IdentitySettings,
+    Issuer,
+    Now,
+    limit_per_client,
+    limit_per_owner,
+    not_stored,
+)
+from identity.operations import devices, olares, proofs, sessions, sign_in, tokens
 from identity.schemas import (
     EnrolRequest,
     ExchangeRead,
@@ -14,10 +23,13 @@ from identity.schemas import (
     LoginRequest,
     NonceRead,
     NonceRequest,
+    OlaresTokenCreate,
+    OlaresTokenRead,
     RefreshRequest,
     TokensRead,
 )
 from shared.db import Transactions, Tx
+from shared.idempotency import OnceOnly
 
 JWKS_SECONDS = 300
 
@@ -107,6 +119,27 @@ async def log_out(body: RefreshRequest, tx: Tx, now: Now) -> None:
     An access token of the session goes on working for its remaining minutes, ten at most.
     """
     await sessions.sign_out(tx, body.refresh_token, now)
+
+
+@router.post(
+    "/olares-tokens",
+    response_model=OlaresTokenRead,
+    status_code=201,
+    dependencies=[Depends(limit_per_owner(lambda limits: limits.olares_tokens))],
+)
+async def create_olares_token(
+    body: OlaresTokenCreate, caller: AccountWriter, once: OnceOnly, tx: Tx, issuer: Issuer, now: Now
+) -> Response:
+    """A token for an Olares device or `olares-cli` that is told it by hand, shown this once. Scope `account:write`.
+
+    It has a session of its own, in `/me/sessions`, that lives 30 days and 30 more with each refresh by the device;
+    ending it there ends the token. It opens nothing of this API. Errors: `session_ended` (401).
+    """
+
+    async def answer() -> tuple[int, olares.OlaresToken]:
+        return 201, await olares.make_token(tx, issuer, caller, body.client_name, now)
+
+    return not_stored(await once(tx, answer, OlaresTokenRead))
 
 
 @public_router.get("/jwks.json", response_model=KeySetRead)

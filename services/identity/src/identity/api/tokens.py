@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from identity import queries
-from identity.api.dependencies import AccountReader, AccountWriter, Now, limit_per_owner, not_stored
+from identity.dependencies import AccountReader, AccountWriter, Now, limit_per_owner, not_stored
 from identity.operations import tokens
 from identity.schemas import TokenCreate, TokenCreated, TokenRead
 from shared.db import ReadTx, Tx
@@ -44,7 +44,7 @@ async def create_token(body: TokenCreate, caller: AccountWriter, once: OnceOnly,
 @router.get("", response_model=Page[TokenRead])
 async def list_tokens(request: Request, caller: AccountReader, page: Paging, tx: ReadTx) -> Response:
     """The API tokens that were not revoked, newest first. Scope `account:read`."""
-    rows = await queries.list_tokens(tx, caller.owner_id, page)
+    rows = await queries.grants.list_tokens(tx, caller.owner_id, page)
     return cached_json(request, page_of(rows, page.limit, ("created_at", "token_id")))
 
 

@@ -12,6 +12,20 @@ SESSION_LIFETIME = timedelta(days=90)
 """How long a session lives however much it is used."""
 REFRESH_GRACE = timedelta(seconds=60)
 """How long the token just replaced gives the same successor again (README, "Refreshing")."""
+OLARES_LIFETIME = timedelta(days=30)
+"""How long a token of Olares devices lives, and its session when no new token is asked for. New ones may be asked for
+without end: these devices work unattended for years."""
+OLARES_WAIT = timedelta(minutes=5)
+"""How long a login waits for its token to be fetched. The pages that wait give up after 120 seconds."""
+OLARES_LOGIN_KEPT = timedelta(hours=1)
+"""How long a login's secret is remembered: longer than its proof is accepted, which is 240 seconds, from 120 before its
+time to 120 after it."""
+
+
+LINK_LIFETIME = timedelta(seconds=60)
+"""How long a link to the console waits to be followed."""
+QR_LIFETIME = timedelta(seconds=120)
+"""How long a code on the sign-in page can be scanned, and its sign-in taken: as long as what is signed is accepted."""
 
 
 class RefreshVerdict(StrEnum):

@@ -67,8 +67,7 @@ def read_proof(text: str, *, audience: str, now: datetime) -> Proof:
         ProofRefused: If it is malformed, forged, of another key than it says, or for another audience.
         ProofOutOfTime: If its signature is good and it was made more than 120 s ago or 30 s ahead.
     """
-    signed, did = _open(text)
-    claims = _json_object(_verify(signed, did))
+    did, claims = open_signed(text)
     if claims.get("iss") != did:
         raise ProofRefused("`iss` is not the DID of the key that signed")
     if claims.get("aud") != audience:
@@ -80,6 +79,19 @@ def read_proof(text: str, *, audience: str, now: datetime) -> Proof:
     if not -MAX_AGE <= ahead <= MAX_AHEAD:
         raise ProofOutOfTime(ahead)
     return Proof(did, nonce)
+
+
+def open_signed(text: str) -> tuple[str, dict[str, object]]:
+    """Whose key signed a compact JWS, and what.
+
+    Args:
+        text: Header ``alg`` and ``kid`` (``<did>#<the did's last part>``), payload a JSON object.
+
+    Raises:
+        ProofRefused: If it is malformed, forged, or of another key than it says.
+    """
+    signed, did = _open(text)
+    return did, _json_object(_verify(signed, did))
 
 
 def _open(text: str) -> tuple[jws.CompactSignature, str]:

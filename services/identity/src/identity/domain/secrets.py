@@ -12,6 +12,8 @@ SEED_BYTES = 32
 API_TOKEN_PREFIX = "spc_"  # noqa: S105  (a prefix by which scanners of source code find tokens)
 REFRESH_TOKEN_PREFIX = "spr_"  # noqa: S105
 INVITE_PREFIX = "spi_"
+LINK_PREFIX = "spl_"
+QR_PREFIX = "spq_"
 
 # Crockford's base 32: no I, L, O or U, so nothing on it can be read as something else.
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

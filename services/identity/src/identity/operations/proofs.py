@@ -58,7 +58,7 @@ async def accept_proof(database: Database, text: str, *, audience: str, limit: L
     await count_attempt(database, limit, proof.did, now)
     nonce_hash = digest(proof.nonce)
     async with database.transaction() as session:
-        spent = await queries.spend_nonce(session, nonce_hash, now)
+        spent = await queries.nonces.spend_nonce(session, nonce_hash, now)
         nonce = None if spent else await session.get(Nonce, nonce_hash)
     if spent:
         return proof.did
@@ -71,13 +71,18 @@ async def accept_proof(database: Database, text: str, *, audience: str, limit: L
 
 def _out_of_time(ahead: timedelta, now: datetime) -> ProofExpired:
     seconds = round(ahead.total_seconds())
-    direction = "ahead of" if seconds > 0 else "behind"
     return ProofExpired(
-        f"The time in this proof is {_duration(abs(seconds))} {direction} ours. Ask for a new nonce and sign it with "
+        f"The time in this proof is {describe_skew(ahead)} ours. Ask for a new nonce and sign it with "
         "the nonce's `issued_at` as `iat`, or set this machine's clock.",
         skew_seconds=seconds,
         server_time=now.isoformat(timespec="seconds"),
     )
+
+
+def describe_skew(ahead: timedelta) -> str:
+    """How a time lies to another, in words that end before the other: "2 minutes behind", "1 day 3 hours ahead of"."""
+    seconds = round(ahead.total_seconds())
+    return f"{_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
 
 
 def _duration(seconds: int) -> str:

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -12,10 +12,12 @@ from identity import queries
 from identity.domain.lifetimes import RefreshVerdict, judge_refresh, session_end
 from identity.domain.secrets import REFRESH_TOKEN_PREFIX, SECRET_BYTES, SEED_BYTES, digest, render_secret, succeed
 from identity.errors import RefreshInvalid, RefreshReused, SessionEnded, SessionNotFound
-from identity.models import Device, Owner, RefreshToken, Session
+from identity.models import OLARES, Device, Owner, RefreshToken, Session
 from identity.signing import AccessTokenIssuer
-from shared.auth import Caller, Scope
+from shared.auth import LEEWAY_SECONDS, Caller, Scope
 from shared.db import Database
+from shared.events import identity as events
+from shared.outbox import publish
 
 ALL_SCOPES = [scope.value for scope in Scope]
 
@@ -74,7 +76,7 @@ async def refresh(database: Database, issuer: AccessTokenIssuer, token: str, now
 async def rotate(session: AsyncSession, issuer: AccessTokenIssuer, token: str, now: datetime) -> Tokens | None:
     """Exchange a refresh token for its successor; None when it was used before, and its session is ended then."""
     token_hash = digest(token)
-    family = await queries.lock_session_of(session, token_hash)
+    family = await queries.sessions.lock_session_of(session, token_hash)
     if family is None:
         raise RefreshInvalid("This refresh token is not known here. Sign in again.")
     presented = await session.get_one(RefreshToken, token_hash)
@@ -88,7 +90,7 @@ async def rotate(session: AsyncSession, issuer: AccessTokenIssuer, token: str, n
     if verdict is RefreshVerdict.ENDED:
         raise SessionEnded("This session has ended. Sign in again.")
     if verdict is RefreshVerdict.REUSED:
-        family.revoked_at = now
+        end(session, family, now)
         log.warning("a refresh token came twice; its session is ended", session_id=str(family.session_id))
         return None
     if verdict is RefreshVerdict.ROTATE:
@@ -108,14 +110,45 @@ async def rotate(session: AsyncSession, issuer: AccessTokenIssuer, token: str, n
 
 async def sign_out(session: AsyncSession, token: str, now: datetime) -> None:
     """End the session a refresh token belongs to, also if the token is an old one. An unknown one changes nothing."""
-    family = await queries.lock_session_of(session, digest(token))
-    if family is not None and family.revoked_at is None:
-        family.revoked_at = now
+    family = await queries.sessions.lock_session_of(session, digest(token))
+    if family is not None:
+        end(session, family, now)
 
 
 async def end_session(session: AsyncSession, caller: Caller, session_id: UUID, now: datetime) -> None:
-    if not await queries.revoke_session(session, caller.owner_id, session_id, now):
+    """End a session of the caller's owner. Ending it again changes nothing.
+
+    Raises:
+        SessionNotFound: If the owner has none of this id.
+    """
+    found = await queries.sessions.find_session_of(session, caller.owner_id, session_id)
+    if found is None:
         raise SessionNotFound("You have no session of this id.")
+    end(session, found, now)
+
+
+async def end_sessions_of(session: AsyncSession, device_id: UUID, now: datetime) -> None:
+    for ended in await queries.sessions.revoke_sessions_of(session, device_id, now):
+        announce_end(session, ended, now)
+
+
+def end(session: AsyncSession, live: Session, now: datetime) -> None:
+    """End a session, which is locked, if it was not ended before."""
+    if live.revoked_at is None:
+        live.revoked_at = now
+        announce_end(session, live, now)
+
+
+def announce_end(session: AsyncSession, ended: Session, now: datetime) -> None:
+    """Tell of the end of a session whose tokens would outlive it by more than minutes."""
+    tokens_end_at = ended.expires_at + timedelta(seconds=LEEWAY_SECONDS)
+    if ended.kind == OLARES and tokens_end_at > now:
+        publish(
+            session,
+            events.SessionEnded(
+                owner_id=ended.owner_id, session_id=ended.session_id, ended_at=now, tokens_end_at=tokens_end_at
+            ),
+        )
 
 
 async def demand_live_session(session: AsyncSession, caller: Caller, now: datetime) -> Session:
@@ -126,7 +159,7 @@ async def demand_live_session(session: AsyncSession, caller: Caller, now: dateti
     Raises:
         SessionEnded: If it has ended.
     """
-    live = await queries.find_live_session(session, caller.owner_id, caller.session_id, now)
+    live = await queries.sessions.find_live_session(session, caller.owner_id, caller.session_id, now)
     if live is None:
         raise SessionEnded("This session has ended. Sign in again.")
     return live

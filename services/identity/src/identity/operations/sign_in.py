@@ -74,14 +74,22 @@ async def sign_in(
     Raises:
         DeviceRemoved: If the DID signed in once and was removed from its account.
     """
-    device = await queries.find_device(session, did)
-    if device is None:
-        if await queries.was_removed(session, did):
-            raise DeviceRemoved(
-                "This device was removed from its account. Ask for an enrolment code on another device to join again."
-            )
-        return None
-    return await open_session(session, issuer, device, client_name, now)
+    device = await find_device(session, did)
+    return await open_session(session, issuer, device, client_name, now) if device else None
+
+
+async def find_device(session: AsyncSession, did: str) -> Device | None:
+    """The device of a DID, locked, with its owner; None when it belongs to nobody yet.
+
+    Raises:
+        DeviceRemoved: If the DID signed in once and was removed from its account.
+    """
+    device = await queries.devices.find_device(session, did)
+    if device is None and await queries.devices.is_known(session, did):
+        raise DeviceRemoved(
+            "This device was removed from its account. Ask for an enrolment code on another device to join again."
+        )
+    return device
 
 
 def admit(application: Application, policy: Registration) -> str:
@@ -119,33 +127,39 @@ async def register(
         OlaresNameTaken: If another owner has the name.
         DeviceKnown: If the DID has just joined another owner.
     """
-    owner = Owner(owner_id=uuid4(), did=did, olares_name=name, created_at=now)
-    if not await queries.add_owner(session, owner):
-        # Another request may have registered this very DID a moment ago, and then this is a sign-in.
-        tokens = await sign_in(session, issuer, did, application.client_name, now)
-        if tokens is None:
-            raise OlaresNameTaken(f"The name {name} belongs to another owner. Choose another one.")
-        return tokens
-    if policy is Registration.INVITE:
+    owner = await become_owner(session, did, name=name, device_name=application.client_name or FIRST_DEVICE, now=now)
+    if owner is not None and policy is Registration.INVITE:
         await _use_invite(session, application.invite, owner, now)
+    # Without an owner of its making, another request may have registered this very DID a moment ago.
+    tokens = await sign_in(session, issuer, did, application.client_name, now)
+    if tokens is None:
+        raise OlaresNameTaken(f"The name {name} belongs to another owner. Choose another one.")
+    return tokens
+
+
+async def become_owner(session: AsyncSession, did: str, *, name: str, device_name: str, now: datetime) -> Owner | None:
+    """A new owner, whose first device is the DID itself; None when the DID or the name belongs to an owner already.
+
+    Raises:
+        DeviceKnown: If the DID has just joined another owner.
+    """
+    owner = Owner(owner_id=uuid4(), did=did, olares_name=name, created_at=now)
+    if not await queries.owners.add_owner(session, owner):
+        return None
     device = Device(
         device_id=uuid4(),
         owner_id=owner.owner_id,
         did=did,
-        name=application.client_name or FIRST_DEVICE,
+        name=device_name,
         created_at=now,
         last_signed_in_at=now,
     )
-    if not await queries.add_device(session, device):
+    if not await queries.devices.add_device(session, device):
         raise DeviceKnown("This key has just joined another owner as a device. Sign in without a name.")
-    publish(
-        session, OwnerRegistered(owner_id=owner.owner_id, did=did, olares_name=owner.olares_name, registered_at=now)
-    )
-    tokens = await sign_in(session, issuer, did, application.client_name, now)
-    assert tokens is not None
-    return tokens
+    publish(session, OwnerRegistered(owner_id=owner.owner_id, did=did, olares_name=name, registered_at=now))
+    return owner
 
 
 async def _use_invite(session: AsyncSession, invite: str | None, owner: Owner, now: datetime) -> None:
-    if invite is None or not await queries.use_invite(session, digest(invite), owner.owner_id, now):
+    if invite is None or not await queries.invites.use_invite(session, digest(invite), owner, now):
         raise InviteInvalid("This invite is not valid: it is unknown, too old, or was used. Ask for another one.")

@@ -77,7 +77,7 @@ async def exchange(session: AsyncSession, issuer: AccessTokenIssuer, text: str, 
     Raises:
         ApiTokenInvalid: If it is unknown, revoked or too old.
     """
-    token = await queries.use_token(session, digest(text), now)
+    token = await queries.grants.use_token(session, digest(text), now)
     if token is None:
         raise ApiTokenInvalid("This API token is not valid: unknown, revoked, or too old. Make a new one.")
     access = issuer.issue(
@@ -87,5 +87,5 @@ async def exchange(session: AsyncSession, issuer: AccessTokenIssuer, text: str, 
 
 
 async def revoke_token(session: AsyncSession, caller: Caller, token_id: UUID, now: datetime) -> None:
-    if not await queries.revoke_token(session, caller.owner_id, token_id, now):
+    if not await queries.grants.revoke_token(session, caller.owner_id, token_id, now):
         raise TokenNotFound("You have no API token of this id.")

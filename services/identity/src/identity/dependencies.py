@@ -1,4 +1,4 @@
-"""What endpoints ask for by type: the instant, the client, the caller, the running service."""
+"""What endpoints ask for by type, native ones and those of the dialect: the instant, the client, the caller."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 
 from identity.domain.limits import Limit, client_network
+from identity.errors import OriginRefused
 from identity.operations.attempts import count_attempt
 from identity.settings import LimitSettings, Settings
 from identity.signing import AccessTokenIssuer
@@ -60,6 +61,16 @@ def limit_per_owner(choose: Callable[[LimitSettings], Limit]) -> Callable[..., A
         await count_attempt(database, choose(settings.limits), str(caller.owner_id), now)
 
     return count
+
+
+async def from_our_pages(request: Request, settings: IdentitySettings) -> None:
+    """A dependency: what a browser asks for a page of another origin is refused.
+
+    Raises:
+        OriginRefused: If ``Origin`` is sent and is not ours, ``null`` included.
+    """
+    if request.headers.get("origin", settings.issuer) != settings.issuer:
+        raise OriginRefused(f"The console is at {settings.issuer}. Open it there.")
 
 
 def not_stored(response: Response) -> Response:
