@@ -1,13 +1,14 @@
 """What owners ask of catalog over HTTP."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
-from catalog.models import Backup
+from catalog.domain.habit import overdue_at
+from catalog.models import Backup, Snapshot, StorageMeasurement
 from catalog.schemas import BackupRead, TerminusRead
 from shared.auth import Scope
 from tests.support.running import Running
@@ -183,6 +184,156 @@ async def test_a_list_is_filtered(catalog: Running, issuer: TokenIssuer) -> None
     assert await names(overdue="false") == ["photos"]
     wrong = await catalog.api.get("/api/v1/backups", headers=headers, params={"state": "lost"})
     assert wrong.status_code == 422
+
+
+async def listed(catalog: Running, headers: dict[str, str], **params: str) -> list[str]:
+    """The names of all pages, of two backups each."""
+    names: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await catalog.api.get("/api/v1/backups", headers=headers, params={"limit": "2"} | params | cursor)
+        assert answer.status_code == 200, answer.text
+        names += [item["name"] for item in answer.json()["items"]]
+        if answer.json()["next_cursor"] is None:
+            return names
+        assert len(names) < 100, "the pages do not end"
+        cursor = {"cursor": answer.json()["next_cursor"]}
+
+
+async def test_a_list_comes_in_the_order_asked_for_page_after_page(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    longest = "\N{SLICE OF PIZZA}" * 255
+    held = {"delta": (2, 300), "alpha": (None, 0), "charlie": (1, 300), "Bravo": (3, 2**40), longest: (None, 0)}
+    now = datetime.now(UTC)
+    for name, (days, size) in held.items():
+        assert (await register(catalog, headers, name)).status_code == 201
+        taken = None if days is None else now - timedelta(days=days)
+        async with catalog.runtime.database.transaction() as session:
+            values = {"latest_snapshot_at": taken, "storage_bytes": size}
+            await session.execute(update(Backup).where(Backup.name == name).values(**values))
+    oldest = list(held)
+    assert await listed(catalog, headers) == oldest[::-1]
+    assert await listed(catalog, headers, sort="created_at") == oldest
+    assert await listed(catalog, headers, sort="name") == ["alpha", "Bravo", "charlie", "delta", longest]
+    assert await listed(catalog, headers, sort="-name") == [longest, "delta", "charlie", "Bravo", "alpha"]
+    latest = await listed(catalog, headers, sort="-latest_snapshot_at")
+    assert (latest[:3], set(latest[3:])) == (["charlie", "delta", "Bravo"], {"alpha", longest})
+    assert (await listed(catalog, headers, sort="latest_snapshot_at")) == latest[::-1]
+    largest = await listed(catalog, headers, sort="-storage_bytes")
+    assert (largest[0], set(largest[1:3]), set(largest[3:])) == ("Bravo", {"delta", "charlie"}, {"alpha", longest})
+    assert (await listed(catalog, headers, sort="storage_bytes")) == largest[::-1]
+    assert await listed(catalog, headers, sort="-name", search="R") == ["charlie", "Bravo"]
+
+
+async def test_a_cursor_of_another_order_is_refused(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    for name in ("a", "b"):
+        await register(catalog, headers, name)
+    first = {"sort": "-created_at", "limit": "1"}
+    cursor = (await catalog.api.get("/api/v1/backups", headers=headers, params=first)).json()["next_cursor"]
+    for sort in ("created_at", "-latest_snapshot_at", "name"):
+        params = {"sort": sort, "cursor": cursor}
+        answer = await catalog.api.get("/api/v1/backups", headers=headers, params=params)
+        assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
+
+
+async def test_a_search_looks_at_the_name_what_is_backed_up_and_the_terminus(
+    catalog: Running, issuer: TokenIssuer
+) -> None:
+    headers, theirs = issuer.headers(Owner()), issuer.headers(Owner())
+    body = {"name": "alice@olares.com"}
+    home = (await catalog.api.post("/api/v1/terminus", json=body, headers=headers)).json()["terminus_id"]
+    for name, source, terminus_id in (
+        ("50%_off", {"kind": "path", "path": "/srv/Belege"}, home),
+        ("Fotos \N{LATIN CAPITAL LETTER U WITH DIAERESIS}bersee", {"kind": "path", "path": "/home/alice/photos"}, None),
+        ("wise", {"kind": "app", "app": "wise-server"}, None),
+    ):
+        terminus = {} if terminus_id is None else {"terminus_id": terminus_id}
+        await catalog.api.post("/api/v1/backups", json={"name": name, "source": source, **terminus}, headers=headers)
+    await register(catalog, theirs, "50%_off")
+    assert await listed(catalog, headers, search="%_") == ["50%_off"]
+    assert await listed(catalog, headers, search="BELEGE") == ["50%_off"]
+    assert await listed(catalog, headers, search="Photos") == ["Fotos \N{LATIN CAPITAL LETTER U WITH DIAERESIS}bersee"]
+    assert await listed(catalog, headers, search="-server") == ["wise"]
+    assert "50%_off" in await listed(catalog, headers, search="olares.com")
+    assert await listed(catalog, headers, search="nothing") == []
+    assert len(await listed(catalog, headers, search="")) == 3
+    refused = await catalog.api.get("/api/v1/backups", headers=headers, params={"search": "\x00"})
+    assert refused.status_code == 422
+
+
+async def test_usage_is_thinned_for_a_chart_but_keeps_its_end(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    backup_id = (await register(catalog, headers)).json()["backup_id"]
+    usage = f"/api/v1/backups/{backup_id}/usage"
+    none = (await catalog.api.get(usage, headers=headers, params={"points": "4"})).json()
+    assert none == {"items": [], "next_cursor": None}
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    async with catalog.runtime.database.transaction() as session:
+        for day in range(12):
+            at = begun + timedelta(days=day)
+            session.add(
+                StorageMeasurement(backup_id=UUID(backup_id), measured_at=at, storage_bytes=day * 10, objects=day)
+            )
+    thinned = (await catalog.api.get(usage, headers=headers, params={"points": "4"})).json()
+    assert [item["storage_bytes"] for item in thinned["items"]] == [20, 50, 80, 110]
+    assert thinned["next_cursor"] is None
+    whole = (await catalog.api.get(usage, headers=headers, params={"points": "1000"})).json()
+    assert whole == (await catalog.api.get(usage, headers=headers)).json()
+    one = (await catalog.api.get(usage, headers=headers, params={"points": "1"})).json()
+    assert one["items"] == whole["items"][-1:]
+
+
+async def test_snapshots_of_several_statuses_are_one_list(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    path = f"/api/v1/backups/{(await register(catalog, headers)).json()['backup_id']}/snapshots"
+    for digit, status in enumerate(("pending", "damaged", "missing", "successful")):
+        report = {"restic_id": str(digit) * 64, "taken_at": datetime.now(UTC).isoformat()}
+        assert (await catalog.api.post(path, json=report, headers=headers)).status_code == 202
+        async with catalog.runtime.database.transaction() as session:
+            row = update(Snapshot).where(Snapshot.restic_id == report["restic_id"]).values(status=status)
+            await session.execute(row)
+
+    async def statuses(*wanted: str) -> list[str]:
+        answer = await catalog.api.get(path, headers=headers, params={"status": list(wanted)})
+        return [item["status"] for item in answer.json()["items"]]
+
+    assert await statuses() == ["successful"]
+    assert await statuses("missing") == ["missing"]
+    assert await statuses("pending", "damaged") == ["damaged", "pending"]
+
+
+async def test_a_backup_says_whether_its_newest_snapshot_is_damaged(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    backup_id = (await register(catalog, headers)).json()["backup_id"]
+    await register(catalog, headers, "another")
+    now = datetime.now(UTC)
+
+    async def says(damaged_at: datetime, latest_at: datetime | None) -> dict[str, bool]:
+        report = {"restic_id": uuid4().hex * 2, "taken_at": damaged_at.isoformat()}
+        await catalog.api.post(f"/api/v1/backups/{backup_id}/snapshots", json=report, headers=headers)
+        async with catalog.runtime.database.transaction() as session:
+            await session.execute(delete(Snapshot).where(Snapshot.restic_id != report["restic_id"]))
+            await session.execute(update(Snapshot).values(status="damaged"))
+            await session.execute(update(Backup).where(Backup.name == "photos").values(latest_snapshot_at=latest_at))
+        items = (await catalog.api.get("/api/v1/backups", headers=headers)).json()["items"]
+        return {item["name"]: item["newest_is_damaged"] for item in items}
+
+    assert await says(now, None) == {"photos": True, "another": False}
+    assert await says(now, now - timedelta(days=1)) == {"photos": True, "another": False}
+    assert await says(now - timedelta(days=2), now - timedelta(days=1)) == {"photos": False, "another": False}
+
+
+async def test_a_backup_says_how_often_it_is_usually_made(catalog: Running, issuer: TokenIssuer) -> None:
+    headers = issuer.headers(Owner())
+    backup_id = (await register(catalog, headers)).json()["backup_id"]
+    path = f"/api/v1/backups/{backup_id}"
+    assert (await catalog.api.get(path, headers=headers)).json()["usual_interval_seconds"] is None
+    taken = [datetime.now(UTC) - timedelta(hours=6 * number) for number in range(4)]
+    async with catalog.runtime.database.transaction() as session:
+        row = update(Backup).values(latest_snapshot_at=taken[0], overdue_at=overdue_at(taken))
+        await session.execute(row.where(Backup.id == UUID(backup_id)))
+    assert (await catalog.api.get(path, headers=headers)).json()["usual_interval_seconds"] == 6 * 3600
 
 
 async def test_the_list_answers_what_its_document_says(catalog: Running, issuer: TokenIssuer) -> None:

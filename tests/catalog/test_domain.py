@@ -55,7 +55,15 @@ def test_a_repository_name_is_safe_in_any_url_and_ends_with_its_id(name: str, ba
 
 @pytest.mark.parametrize(
     ("repository", "name"),
-    [("demo", "demo"), (f"my photos-{UUID(int=5)}", "my photos"), (f"-{UUID(int=5)}", f"-{UUID(int=5)}")],
+    [
+        ("demo", "demo"),
+        (f"my photos-{UUID(int=5)}", "my photos"),
+        (f"-{UUID(int=5)}", f"-{UUID(int=5)}"),
+        (f"/restic/plan_{UUID(int=5)}", "plan"),
+        ("/restic/docs", "docs"),
+        ("/olares-backups-music", "music"),
+        ("/olares-backups", "olares-backups"),
+    ],
 )
 def test_a_found_repository_is_called_by_its_name(repository: str, name: str) -> None:
     assert display_name(repository) == name

@@ -186,6 +186,29 @@ def test_a_key_ends_when_it_expires_and_when_it_is_revoked() -> None:
     assert ask(replace(WRITE, expires_at=NOW + timedelta(seconds=1)), "GET", "config") is None
 
 
+def test_a_devices_key_that_has_ended_reads_and_locks_as_long_as_it_does_and_no_other_key_does() -> None:
+    ended = replace(WHOLE_OWNER, expires_at=NOW - timedelta(hours=2), read_at=NOW - timedelta(minutes=59))
+    for method, name in (("GET", DATA), ("HEAD", "config"), ("PUT", LOCK), ("DELETE", LOCK)):
+        assert ask(ended, method, name) is None
+        for other in (
+            replace(ended, read_at=None),
+            replace(ended, read_at=NOW - timedelta(minutes=61)),
+            replace(ended, expires_at=NOW - timedelta(days=7)),
+            replace(WRITE, expires_at=NOW, read_at=NOW),
+        ):
+            assert refusal(other, method, name) == EXPIRED
+    for method, name in (("PUT", DATA), ("DELETE", DATA), ("PUT", "config"), ("DELETE", INDEX), ("PUT", SNAPSHOT)):
+        assert refusal(ended, method, name) == EXPIRED
+    assert refusal(replace(ended, revoked_at=NOW), "GET", DATA) == UNKNOWN_KEY
+
+
+def test_where_older_clients_wrote_nothing_is_written() -> None:
+    old = replace(WRITE, root=OWNER_ROOT.replace("olares-backups", "restic/plan"), repository="/restic/plan")
+    assert ask(old, "GET", DATA) is None
+    for method, name in (("PUT", DATA), ("PUT", LOCK), ("DELETE", DATA)):
+        assert refusal(old, method, name) == DENIED
+
+
 @pytest.mark.parametrize(
     ("restriction", "words"), [(Restriction.ARREARS, ARREARS), (Restriction.OVER_LIMIT, OVER_LIMIT)]
 )
@@ -228,6 +251,7 @@ def test_a_restricted_owner_reads_and_deletes_and_does_not_upload(
         "/vault/a#b",
         "/vault/a\u00e9",
         "/vault/%ff",
+        "/vault/%e2%80%9Bb",
         "/vault/a?prefix=x&prefix=y",
         "/vault/a?prefix=%ff",
         "vault/a",
@@ -246,7 +270,7 @@ def test_escapes_are_read_once() -> None:
     assert parse("GET", "/vault/?prefix=a+b%2Fc", copies=False, length=1).query == {"prefix": "a b/c"}
 
 
-segment = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs", "Cc"]), min_size=1).filter(
+segment = st.text(st.characters(exclude_characters="/\u201b", exclude_categories=["Cs", "Cc"]), min_size=1).filter(
     lambda text: text not in (".", "..") and "\\" not in text
 )
 

@@ -12,9 +12,10 @@ from catalog import queries
 from catalog.domain.lifecycle import State, Trigger
 from catalog.domain.snapshots import SeenSnapshot
 from catalog.errors import BackupNameTaken, BackupNotUndeletable
-from catalog.models import Backup, StorageKey
+from catalog.models import Backup, RepositoryClaim, StorageKey
 from catalog.operations import backups, terminus
 from catalog.operations.measure import Listing, _record
+from catalog.operations.store_gate import CLAIM_KEPT, forget_claims
 from catalog.schemas import BackupCreate, PathSource, SnapshotReport, TerminusCreate
 from shared.auth import Caller, Scope
 from shared.events.catalog import StorageMeasured
@@ -24,12 +25,12 @@ from tests.support.tokens import Owner
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WANTED = BackupCreate(name="photos", source=PathSource(kind="path", path="/data"))
-EMPTY = Listing(0, 0, has_config=True, key_names=[], snapshots={}, newest_at=None)
+EMPTY = Listing(0, 0, config_at=NOW, key_names=[], snapshots={}, newest_at=None)
 
 
 def caller() -> Caller:
     owner = Owner()
-    return Caller(owner.owner_id, owner.did, owner.olares_name, frozenset(Scope), uuid4())
+    return Caller(owner.owner_id, owner.did, owner.olares_name, frozenset(Scope), uuid4(), NOW)
 
 
 async def registered(catalog: Running, who: Caller) -> UUID:
@@ -117,9 +118,17 @@ async def test_two_workers_never_measure_the_same_backup(catalog: Running) -> No
     later = NOW + timedelta(minutes=30)
     async with database.transaction() as session:
         await queries.measurements.bring_measurement_forward(session, backup_id, NOW)
-    async with database.transaction() as first, database.transaction() as second:
+
+    async def second() -> queries.AnyRow | None:
+        async with database.transaction() as session:
+            return await queries.measurements.claim_measurement(session, NOW, later)
+
+    async with database.transaction() as first:
         assert await queries.measurements.claim_measurement(first, NOW, later) is not None
-        assert await queries.measurements.claim_measurement(second, NOW, later) is None
+        contender = asyncio.create_task(second())
+        await asyncio.sleep(0.1)
+        assert not contender.done()
+    assert await contender is None
     async with database.transaction() as session:
         assert await queries.measurements.claim_measurement(session, NOW, later) is None, "the lease holds"
         assert await queries.measurements.claim_measurement(session, later, later) is not None, "and runs out"
@@ -148,7 +157,7 @@ async def test_a_measurement_that_comes_late_does_not_undo_a_newer_one(catalog: 
     who = caller()
     backup_id = await registered(catalog, who)
     runtime = catalog.runtime
-    newer = Listing(500, 5, has_config=True, key_names=[], snapshots={}, newest_at=None)
+    newer = Listing(500, 5, config_at=NOW, key_names=[], snapshots={}, newest_at=None)
     for listing, measured_at in ((newer, NOW + timedelta(minutes=1)), (EMPTY, NOW)):
         async with runtime.database.transaction() as session:
             await _record(
@@ -179,7 +188,7 @@ async def test_every_change_of_a_level_is_announced_also_when_only_the_snapshots
 
     def listing(size: int, objects: int, intact: int) -> Listing:
         found = {name: SeenSnapshot(name, 400, NOW, intact=number < intact) for number, name in enumerate(names)}
-        return Listing(size, objects, has_config=True, key_names=[], snapshots=found, newest_at=NOW)
+        return Listing(size, objects, config_at=NOW, key_names=[], snapshots=found, newest_at=NOW)
 
     steps = [listing(900, 9, 1), listing(900, 9, 1), listing(900, 9, 2), listing(800, 9, 2), listing(800, 8, 2),
              listing(800, 8, 0), EMPTY, EMPTY]  # fmt: skip
@@ -251,3 +260,16 @@ async def test_only_one_key_holds_the_claim_on_a_repository(catalog: Running) ->
         assert not contender.done()
     assert await contender is False
     assert await claim("first") is True
+
+
+async def test_claims_on_repositories_are_forgotten_long_after_they_ended(catalog: Running) -> None:
+    who = caller()
+    await registered(catalog, who)
+    database = catalog.runtime.database
+    for name, until in (("old", NOW), ("new", NOW + timedelta(seconds=1))):
+        async with database.transaction() as session:
+            await queries.repositories.claim_repository(session, who.owner_id, name, "SPKA", NOW, until)
+    assert await forget_claims(database, NOW + CLAIM_KEPT - timedelta(seconds=1)) == 0
+    assert await forget_claims(database, NOW + CLAIM_KEPT) == 1
+    async with database.reading() as session:
+        assert (await session.scalars(select(RepositoryClaim.repository))).all() == ["new"]

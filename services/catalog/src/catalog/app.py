@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from catalog import api, consumers, jobs
+from catalog import api, consumers, jobs, olares_api
 from catalog.adapters import open_adapters
 from catalog.models import Base
 from catalog.settings import Settings
@@ -12,7 +12,7 @@ service = Service(
     name="catalog",
     description="Backups, snapshots, storage keys and measured storage.",
     settings=Settings,
-    routers=api.ROUTERS,
+    routers=(*api.ROUTERS, *olares_api.ROUTERS),
     internal_routers=api.INTERNAL_ROUTERS,
     subscriptions=consumers.SUBSCRIPTIONS,
     jobs=jobs.JOBS,

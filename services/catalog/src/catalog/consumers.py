@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
 from catalog.domain.gate import Restriction
-from catalog.operations import restrictions, terminus
+from catalog.operations import restrictions, sessions, terminus
 from shared.events.billing import QuotaCleared, QuotaExceeded
-from shared.events.identity import OwnerRegistered
+from shared.events.identity import OwnerRegistered, SessionEnded
 from shared.events.provisioning import InstanceRunning
 from shared.events.restore import RestoreCancelled, RestoreCompleted, RestoreFailed
 from shared.inbox import Subscription
@@ -16,6 +16,11 @@ from shared.inbox import Subscription
 
 async def make_space(session: AsyncSession, event: OwnerRegistered) -> None:
     await queries.spaces.ensure_space(session, event.owner_id, event.did, datetime.now(UTC))
+
+
+async def end_session(session: AsyncSession, event: SessionEnded) -> None:
+    """What a device was given ends with its session."""
+    await sessions.end(session, event.owner_id, event.session_id, event.tokens_end_at, datetime.now(UTC))
 
 
 async def register_terminus(session: AsyncSession, event: InstanceRunning) -> None:
@@ -58,6 +63,7 @@ async def _end_pin(
 
 SUBSCRIPTIONS = (
     Subscription(OwnerRegistered, make_space),
+    Subscription(SessionEnded, end_session),
     Subscription(RestoreCompleted, end_restore_keys),
     Subscription(RestoreFailed, end_failed_restore_keys),
     Subscription(RestoreCancelled, end_restore_keys),

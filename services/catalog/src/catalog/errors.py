@@ -10,6 +10,13 @@ class TerminusNotFound(ServiceError):
     kind = Kind.NOT_FOUND
 
 
+class TooManyTerminus(ServiceError):
+    """A device names a Terminus that its owner does not have, and devices have registered as many as they may."""
+
+    code = "too_many_terminus"
+    kind = Kind.CONFLICT
+
+
 class BackupNotFound(ServiceError):
     """No such backup of this owner."""
 
@@ -116,7 +123,42 @@ class RepositoryMissing(ServiceError):
 
 
 class TooManyRequests(ServiceError):
-    """More requests of this kind than are answered in a minute."""
+    """More requests of this kind than are answered; ``Retry-After`` says when the next one is."""
 
     code = "too_many_requests"
     kind = Kind.RATE_LIMITED
+
+
+class AddressMissing(ServiceError):
+    """Olares devices cannot be told where the store is."""
+
+    code = "address_missing"
+    kind = Kind.CONFLICT
+
+
+class PrefixForeign(ServiceError):
+    """The suffix a device names is not of its owner's prefix."""
+
+    code = "prefix_foreign"
+    kind = Kind.INVALID
+
+
+class LayoutReadOnly(ServiceError):
+    """The repository lies where older clients wrote theirs: it is read and deleted, not written."""
+
+    code = "layout_read_only"
+    kind = Kind.CONFLICT
+
+
+class BackupNameUnusable(ServiceError):
+    """No repository can be written under the name that a device gave its backup."""
+
+    code = "backup_name_unusable"
+    kind = Kind.INVALID
+
+
+class BackupUrlImpossible(ServiceError):
+    """No Olares device could restore this snapshot by a Backup Url."""
+
+    code = "backup_url_impossible"
+    kind = Kind.CONFLICT

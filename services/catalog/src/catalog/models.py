@@ -1,6 +1,7 @@
 """Catalog's tables."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -11,12 +12,14 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     MetaData,
     Text,
     UniqueConstraint,
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from catalog.domain.lifecycle import State
@@ -25,7 +28,13 @@ from shared.messaging import NAMING
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), UUID: Uuid(), int: BigInteger()}
+    type_annotation_map = {
+        bytes: LargeBinary(),
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        UUID: Uuid(),
+        int: BigInteger(),
+    }
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:
@@ -68,8 +77,14 @@ class Terminus(Base):
     version: Mapped[str | None]
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="as its device told them last")
+    metrics_at: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("owner_id", "name"), Index(None, "owner_id", "created_at", "id"))
+    __table_args__ = (
+        UniqueConstraint("owner_id", "name"),
+        Index(None, "owner_id", "cluster_id"),
+        Index(None, "owner_id", "created_at", "id"),
+    )
 
 
 class Backup(Base):
@@ -88,9 +103,11 @@ class Backup(Base):
     kind: Mapped[str | None] = mapped_column(comment="path or app; null for one found in the store")
     source: Mapped[str | None] = mapped_column(comment="the path or the app's name")
     repository: Mapped[str]
+    device_backup_id: Mapped[UUID | None] = mapped_column(comment="what an Olares device calls it")
     discovered: Mapped[bool]
     state: Mapped[str] = mapped_column(default=State.ACTIVE)
     created_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None] = mapped_column(comment="when its device gave the task up")
 
     first_snapshot_at: Mapped[datetime | None]
     latest_snapshot_at: Mapped[datetime | None]
@@ -104,6 +121,7 @@ class Backup(Base):
     initialised: Mapped[bool] = mapped_column(default=False, comment="config has been seen in the store")
     key_names: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, comment="restic key files seen")
     measure_due_at: Mapped[datetime | None]
+    measuring_until: Mapped[datetime | None] = mapped_column(comment="somebody measures it, and has so long for it")
     delete_due_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
@@ -117,18 +135,27 @@ class Backup(Base):
             unique=True,
             postgresql_where=text("state <> 'deleted'"),
         ),
-        # A name means one backup; what was found in the store may be called like one we made.
+        # A name means one backup; what was found in the store, or a device named, may be called like one we made.
         Index(
             "uq_backups_live_name",
             "owner_id",
             "terminus_id",
             "name",
             unique=True,
-            postgresql_where=text("state <> 'deleted' AND NOT discovered"),
+            postgresql_where=text("state <> 'deleted' AND NOT discovered AND device_backup_id IS NULL"),
             postgresql_nulls_not_distinct=True,
+        ),
+        Index(
+            "uq_backups_live_device_backup",
+            "owner_id",
+            "device_backup_id",
+            unique=True,
+            postgresql_where=text("state <> 'deleted' AND device_backup_id IS NOT NULL"),
         ),
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "measure_due_at"),
+        # Of those that are being measured only, which are as many as there are jobs that do it.
+        Index("ix_backups_measuring", "measuring_until", postgresql_where=text("measuring_until IS NOT NULL")),
         Index(None, "delete_due_at"),
     )
 
@@ -187,7 +214,11 @@ class StorageMeasurement(Base):
 
 
 class StorageKey(Base):
-    """A key to an owner's objects; its secret is derived or the store's own, never kept."""
+    """A key to an owner's objects; its secret is derived or the store's own, never kept.
+
+    One without a backup is an Olares device's, which has one key for all of its owner's repositories. Only such a key
+    has what follows ``revoked_at``.
+    """
 
     __tablename__ = "storage_keys"
 
@@ -202,9 +233,16 @@ class StorageKey(Base):
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    session_id: Mapped[UUID | None] = mapped_column(index=True, comment="of the device that asked for it")
+    credential_hash: Mapped[bytes | None] = mapped_column(comment="of secret and session token: they renew it")
+    renewable_until: Mapped[datetime | None] = mapped_column(comment="no new one is given for it from then on")
+    first_key_id: Mapped[str | None] = mapped_column(comment="of those renewed one from another, the first")
+    read_at: Mapped[datetime | None] = mapped_column(comment="about when something was last read with it")
+    restriction: Mapped[str | None] = mapped_column(comment="why it may not upload: there was no room for it")
 
     __table_args__ = (
         one_of("access", "read", "write"),
+        one_of("restriction", "arrears", "over_limit"),
         Index(None, "backup_id", "expires_at"),
         Index(None, "owner_id", "issued_at"),
     )
@@ -230,14 +268,17 @@ class Reservation(Base):
 
 
 class RepositoryClaim(Base):
-    """Which key may initialise a repository just now: of two that try at once, one would destroy the other's."""
+    """Which key may initialise a repository just now: of two that try at once, one would destroy the other's.
+
+    For a week after that it says whose repository it is that is found in the store.
+    """
 
     __tablename__ = "repository_claims"
 
     owner_id: Mapped[UUID] = mapped_column(ForeignKey(OwnerSpace.owner_id), primary_key=True)
     repository: Mapped[str] = mapped_column(primary_key=True)
     access_key_id: Mapped[str]
-    claimed_until: Mapped[datetime]
+    claimed_until: Mapped[datetime] = mapped_column(index=True)
 
 
 class RestorePin(Base):
@@ -270,3 +311,12 @@ class KeyFileRead(Base):
     read_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "owner_id", "read_at"),)
+
+
+class EndedSession(Base):
+    """A session of Olares devices that was ended while its tokens are still good by themselves."""
+
+    __tablename__ = "ended_sessions"
+
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tokens_end_at: Mapped[datetime] = mapped_column(index=True)

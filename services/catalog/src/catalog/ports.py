@@ -42,6 +42,22 @@ class Location:
     secret_access_key: str | None = field(repr=False)
 
 
+@dataclass(frozen=True)
+class OlaresAddress:
+    """How Olares devices are told where the store is: they build ``https://s3.<host>.amazonaws.com/<bucket>/<prefix>``.
+
+    Args:
+        cloud: The provider's name as they know it.
+        region_id: The region they choose it by; also in a Backup Url, where it is one label of a host name.
+        host: What they put there unseen as the region; it may name another host and path altogether.
+    """
+
+    cloud: str
+    region_id: str
+    host: str
+    bucket: str
+
+
 class StorageKeyIssuer(Protocol):
     """Makes keys that reach one owner's objects and nothing else."""
 
@@ -56,6 +72,9 @@ class StorageKeyIssuer(Protocol):
 
     def repository_url(self, place: Place) -> str:
         """The repository's address as restic takes it."""
+
+    def olares_address(self) -> OlaresAddress | None:
+        """The same for Olares devices; None when the address they build cannot lead to this store."""
 
     def ca_certificate(self) -> str | None:
         """PEM of the authority to trust, when it is not a public one."""

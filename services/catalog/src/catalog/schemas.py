@@ -1,7 +1,8 @@
 """Request and response bodies of catalog."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -45,6 +46,15 @@ class TerminusRead(BaseModel):
     last_seen_at: datetime
 
 
+class TerminusDetail(TerminusRead):
+    """A home cloud with what its Olares device last told of it."""
+
+    metrics: dict[str, Any] | None = Field(
+        description="As the device told them; null when it never did.", examples=[{"cpu": {"total": 8, "usage": 1.5}}]
+    )
+    metrics_at: datetime | None
+
+
 class PathSource(Body):
     kind: Literal["path"]
     path: SourcePath = Field(examples=["/home/alice/Photos"])
@@ -81,10 +91,37 @@ class BackupRead(BaseModel):
     snapshot_count: int
     storage_bytes: int = Field(description="Overall storage usage: the sum of the sizes of its objects.")
     measured_at: datetime | None
+    usual_interval_seconds: int | None = Field(
+        description="From one snapshot to the next, by the backup's own habit; null with too few to speak of one."
+    )
     overdue: bool = Field(description="The next snapshot is late, judged by the backup's own habit.")
+    newest_is_damaged: bool = Field(
+        description="What the store has of the newest snapshot is not what was uploaded; an older one may be good."
+    )
     delete_due_at: datetime | None = Field(description="When its objects go; undelete is possible until then.")
+    stopped_at: datetime | None = Field(
+        description="When its Olares device gave the task up: it is not overdue any more, and nothing of it is deleted."
+    )
+    device_backup_id: UUID | None = Field(
+        description="What the Olares device calls it that makes its snapshots, with a password of its own; else null."
+    )
     discovered: bool
     repository: str
+
+
+@dataclass(frozen=True)
+class DeviceBackup:
+    """A backup as an Olares device tells of it.
+
+    Args:
+        backup_id: The device's own.
+        source: The path; of an app it may be None.
+    """
+
+    backup_id: UUID
+    name: str
+    kind: Literal["path", "app"] | None
+    source: str | None
 
 
 class SnapshotReport(Body):
@@ -109,6 +146,13 @@ class SnapshotRead(BaseModel):
     version: str | None
     reported: bool = Field(description="A device reported it; sizes and version are the device's.")
     discovered: bool = Field(description="It was found in the store before anybody reported it.")
+
+
+class BackupUrlRead(BaseModel):
+    backup_url: str = Field(
+        description="To paste on an Olares device: the snapshot's address in base64, without any secret.",
+        examples=["aHR0cHM6Ly9zMy5zcGFjZS5hbWF6b25hd3MuY29tL2JhY2t1cHMvZGlkOmtleTp6Nk1r…"],
+    )
 
 
 class UsageRead(BaseModel):
@@ -187,6 +231,10 @@ class Restorable(BaseModel):
     size_processed_bytes: int | None
     path: str | None
     repository: str
+
+
+class RestorableHere(Restorable):
+    backup_url: str | None = Field(description="To restore it on an Olares device; null where none can.")
 
 
 class PinQuestion(RestorableQuestion):

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, HttpUrl, PositiveFloat, SecretStr, model_validator
+from pydantic import Field, HttpUrl, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -19,6 +19,8 @@ class Settings(ServiceSettings):
     """Who makes storage keys: our own vault, or a store that speaks STS."""
 
     key_lifetime: timedelta = timedelta(hours=12)
+    keys_an_hour: PositiveInt = 240
+    """So many are given to an owner's Olares devices, and as many natively; those of restores are not counted."""
     deletion_grace: timedelta = timedelta(hours=72)
     measure_every: timedelta = timedelta(hours=24)
     """How often a quiet repository is measured."""

@@ -9,9 +9,9 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.domain.gate import Access
-from catalog.domain.layout import REPOSITORIES, url_path
+from catalog.domain.layout import object_path, url_path
 from catalog.errors import StoreUnavailable
-from catalog.ports import IssuedKey, Location, Place
+from catalog.ports import IssuedKey, Location, OlaresAddress, Place
 from catalog.settings import Settings
 
 SHORTEST_SECONDS = 900
@@ -87,11 +87,19 @@ class AwsIssuer:
                     "Resource": [f"{below}{folder}/*" for folder in ("locks", "index", "data")],
                 },
             ]
+        elif place.repository is None:
+            # A device without room restores by it, and restic gives up where it cannot lock.
+            actions = ["s3:PutObject", "s3:DeleteObject"]
+            statements.append({"Effect": "Allow", "Action": actions, "Resource": f"{below}locks/*"})
         return {"Version": "2012-10-17", "Statement": statements}
 
     def repository_url(self, place: Place) -> str:
         host = self._endpoint_url or f"https://s3.{self._region}.amazonaws.com"
         return f"s3:{host}/{url_path(self._bucket, *self._root(place).rstrip('/').split('/'))}"
+
+    def olares_address(self) -> OlaresAddress | None:
+        """Amazon itself only: at another store the address they build would begin with another bucket."""
+        return None if self._endpoint_url else OlaresAddress("aws", self._region, self._region, self._bucket)
 
     def ca_certificate(self) -> str | None:
         return None
@@ -99,7 +107,7 @@ class AwsIssuer:
     def location(self, prefix: str) -> Location:
         return Location(
             bucket=self._bucket,
-            root=self._root(Place(prefix)),
+            root=f"{prefix}/",
             region=self._region,
             endpoint_url=self._endpoint_url,
             access_key_id=self._access_key_id,
@@ -107,4 +115,4 @@ class AwsIssuer:
         )
 
     def _root(self, place: Place) -> str:
-        return "/".join([place.prefix, REPOSITORIES, *([place.repository] if place.repository else [])]) + "/"
+        return f"{place.prefix}/{object_path(place.repository)}/"

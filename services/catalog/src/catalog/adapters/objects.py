@@ -74,14 +74,19 @@ class ObjectStore:
                     for item in page.get("Contents", [])
                 ]
 
-    async def list_folders(self, location: Location, *, may_be_new: bool) -> list[str]:
-        """Names of the folders directly below the owner's root; ``may_be_new`` as in ``list_objects``."""
+    async def list_folders(self, location: Location, folder: str, *, may_be_new: bool) -> list[str]:
+        """Names of the folders directly below a folder of the owner's root; ``may_be_new`` as in ``list_objects``.
+
+        Args:
+            folder: Ends with a slash; empty for the root itself.
+        """
+        start = location.root + folder
         async with self._client(location) as client:
             pages = client.get_paginator("list_objects_v2").paginate(
-                Bucket=location.bucket, Prefix=location.root, Delimiter="/"
+                Bucket=location.bucket, Prefix=start, Delimiter="/"
             )
             return [
-                item["Prefix"][len(location.root) : -1]
+                item["Prefix"][len(start) : -1]
                 async for page in _pages(pages, may_be_new=may_be_new)
                 for item in page.get("CommonPrefixes", [])
             ]

@@ -5,11 +5,12 @@ import secrets
 from datetime import datetime
 
 from catalog.domain.gate import Access
-from catalog.domain.layout import REPOSITORIES, catalog_key_id, url_path
-from catalog.ports import IssuedKey, Location, Place
+from catalog.domain.layout import catalog_key_id, object_path, url_path
+from catalog.ports import IssuedKey, Location, OlaresAddress, Place
 from catalog.settings import Settings
 
 KEY_PREFIX = "SPK"
+OLARES_REGION = "space"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -26,7 +27,9 @@ class VaultIssuer:
         self._backend = settings.vault_backend
         self._root = settings.vault_root.rstrip("/")
         self.bucket = settings.vault_bucket
-        self._start = f"{settings.vault_folder}.amazonaws.com/{settings.vault_inner_bucket}"
+        self._folder = settings.vault_folder
+        self._inner_bucket = settings.vault_inner_bucket
+        self._start = f"{self._folder}.amazonaws.com/{self._inner_bucket}"
 
     async def issue(self, place: Place, access: Access, expires_at: datetime) -> IssuedKey:
         """A key id from 85 random bits; its row says whose it is and how far it reaches."""
@@ -41,11 +44,15 @@ class VaultIssuer:
 
     def root(self, place: Place) -> str:
         """Start of the object names a key for this place reaches, ending with a slash."""
-        parts = [self._start, place.prefix, REPOSITORIES, *([place.repository] if place.repository else [])]
-        return "/".join(parts) + "/"
+        return f"{self._start}/{place.prefix}/{object_path(place.repository)}/"
 
     def repository_url(self, place: Place) -> str:
         return f"s3:{self._endpoint}/{url_path(self.bucket, *self.root(place).rstrip('/').split('/'))}"
+
+    def olares_address(self) -> OlaresAddress:
+        """Their region takes a user name, a host and a path: the user name keeps ``s3.`` out of the host's name."""
+        host = self._endpoint.partition("://")[2]
+        return OlaresAddress("aws", OLARES_REGION, f"space@{host}/{self.bucket}/{self._folder}", self._inner_bucket)
 
     def ca_certificate(self) -> str | None:
         return self._ca_file.read_text() if self._ca_file else None
@@ -54,7 +61,7 @@ class VaultIssuer:
         key_id = catalog_key_id(prefix)
         return Location(
             bucket=self.bucket,
-            root=self.root(Place(prefix)),
+            root=f"{self._start}/{prefix}/",
             region="us-east-1",
             endpoint_url=self._internal_endpoint,
             access_key_id=key_id,

@@ -12,11 +12,12 @@ from catalog.domain.lifecycle import State
 from catalog.domain.snapshots import Status
 from catalog.operations import backups as operations
 from catalog.operations.storage_keys import read_key_files
+from catalog.queries.backup_list import Sort, kind_of, place_of
 from catalog.schemas import BackupCreate, BackupRead, KeyFiles, SnapshotRead, SnapshotReport, UsageRead
 from shared.db import ReadTx, Transactions, Tx
 from shared.http import RuntimeOf
 from shared.idempotency import OnceOnly
-from shared.paging import Page, Paging, cached_json, page_of
+from shared.paging import CursorInvalid, Page, PageParams, Paging, cached_json, encode_cursor, page_of
 
 router = APIRouter(prefix="/api/v1/backups", tags=["backups"])
 
@@ -41,23 +42,38 @@ async def list_backups(
     tx: ReadTx,
     paging: Paging,
     name: Annotated[str | None, Query(max_length=255, description="Exactly this name.")] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=255,
+            pattern=r"^[^\x00]*$",
+            description="A part of the name, of the path or app, or of the Terminus' name, in any case.",
+        ),
+    ] = None,
     terminus_id: UUID | None = None,
     state: Annotated[State | None, Query(description="All but deleted ones when absent.")] = None,
     overdue: bool | None = None,
+    sort: Annotated[Sort, Query(description="With a dash, the newest or largest first.")] = Sort.NEWEST,
 ) -> Response:
     """Your backups, newest first: initial creation time, most recent snapshot time, overall storage usage."""
-    rows = await queries.backups.list_backups(
+    rows = await queries.backup_list.list_backups(
         tx,
         caller.owner_id,
         datetime.now(UTC),
         name=name,
+        search=search or None,
         terminus_id=terminus_id,
         state=state,
         overdue=overdue,
-        after=paging.after(datetime, UUID),
+        sort=sort,
+        after=_after(paging, sort),
         limit=paging.limit,
     )
-    return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("created_at", "backup_id")))
+    page = page_of([row._asdict() for row in rows], paging.limit, ())
+    if page["next_cursor"] is not None:
+        last = rows[paging.limit - 1]
+        page["next_cursor"] = encode_cursor([sort, place_of(last, sort), last.backup_id])
+    return cached_json(request, page)
 
 
 @router.post("/discover", status_code=202, response_model=None)
@@ -108,20 +124,38 @@ async def list_snapshots(
     caller: Reader,
     tx: ReadTx,
     paging: Paging,
-    status: Status = Status.SUCCESSFUL,
+    status: Annotated[list[Status], Query(description="Repeat it for several.")] = [Status.SUCCESSFUL],  # noqa: B006
 ) -> Response:
     """A backup's snapshots, newest first; the successful ones unless another status is asked for."""
     await operations.get_backup(tx, caller.owner_id, backup_id, datetime.now(UTC))
     rows = await queries.snapshots.list_snapshots(
-        tx, backup_id, status=status, after=paging.after(datetime, UUID), limit=paging.limit
+        tx, backup_id, statuses=status, after=paging.after(datetime, UUID), limit=paging.limit
     )
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("taken_at", "snapshot_id")))
 
 
 @router.get("/{backup_id}/usage", response_model=Page[UsageRead])
-async def list_usage(request: Request, backup_id: UUID, caller: Reader, tx: ReadTx, paging: Paging) -> Response:
+async def list_usage(
+    request: Request,
+    backup_id: UUID,
+    caller: Reader,
+    tx: ReadTx,
+    paging: Paging,
+    points: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=1000,
+            description="For a chart: its whole time in one page of at most so many levels, each the last one of an "
+            "equal part of that time. `limit` and `cursor` do not matter then.",
+        ),
+    ] = None,
+) -> Response:
     """Storage usage since the backup was created, oldest first: each level holds until the next."""
     await operations.get_backup(tx, caller.owner_id, backup_id, datetime.now(UTC))
+    if points is not None:
+        rows = await queries.measurements.sample_usage(tx, backup_id, points)
+        return cached_json(request, {"items": [row._asdict() for row in rows], "next_cursor": None})
     after = paging.after(datetime)
     rows = await queries.measurements.list_usage(tx, backup_id, after=after[0] if after else None, limit=paging.limit)
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("measured_at",)))
@@ -142,3 +176,13 @@ async def get_key_files(
         datetime.now(UTC),
     )
     return {"key_files": files}
+
+
+def _after(paging: PageParams, sort: Sort) -> tuple[datetime | int | str, UUID] | None:
+    """Where the page before ended; a cursor of another order is none of this one's."""
+    after = paging.after(str, kind_of(sort), UUID)
+    if after is None:
+        return None
+    if after[0] != sort:
+        raise CursorInvalid("This cursor is of another order. Start again without a cursor.")
+    return after[1], after[2]

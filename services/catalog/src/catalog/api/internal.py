@@ -6,11 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from catalog.operations import restores, restrictions
+from catalog.operations import olares_backups, restores, restrictions
 from catalog.schemas import (
     Pinned,
     PinQuestion,
-    Restorable,
+    RestorableHere,
     RestorableQuestion,
     RestoreKey,
     RestoreKeyQuestion,
@@ -23,13 +23,14 @@ from shared.http import RuntimeOf
 router = APIRouter(prefix="/internal")
 
 
-@router.post("/restores/snapshots", response_model=Restorable, dependencies=[Depends(require_internal("restore"))])
-async def find_restorable(question: RestorableQuestion, tx: ReadTx) -> dict[str, Any]:
+@router.post("/restores/snapshots", response_model=RestorableHere, dependencies=[Depends(require_internal("restore"))])
+async def find_restorable(question: RestorableQuestion, tx: ReadTx, runtime: RuntimeOf) -> dict[str, Any]:
     """The snapshot a restore is about: the one named, or the latest successful one of a backup."""
     row = await restores.find_restorable(
         tx, question.owner_id, backup_id=question.backup_id, snapshot_id=question.snapshot_id
     )
-    return dict(row._mapping)
+    backup_url = await olares_backups.find_backup_url(tx, runtime.adapters, question.owner_id, row.snapshot_id)
+    return {**row._mapping, "backup_url": backup_url}
 
 
 @router.post("/restores/pins", response_model=Pinned, dependencies=[Depends(require_internal("restore"))])

@@ -41,6 +41,7 @@ async def issue_storage_key(
             access=wanted.scope,
             lifetime=runtime.settings.key_lifetime,
             declared_bytes=wanted.declared_bytes,
+            most_an_hour=runtime.settings.keys_an_hour,
         ),
         runtime.settings.measure_writing_every,
         datetime.now(UTC),
@@ -59,12 +60,13 @@ async def list_storage_keys(request: Request, caller: Reader, tx: ReadTx, paging
 @router.delete("", status_code=204)
 async def revoke_storage_keys(caller: Writer, tx: Tx) -> None:
     """End all your keys now, such as after a device was stolen; what runs with them stops and asks for new ones."""
-    await queries.storage_keys.revoke_keys(tx, datetime.now(UTC), owner_id=caller.owner_id)
+    await operations.revoke_all_keys(tx, caller.owner_id, datetime.now(UTC))
 
 
 @router.delete("/{access_key_id}", status_code=204)
 async def revoke_storage_key(
     access_key_id: Annotated[str, Path(max_length=128, pattern="^[A-Za-z0-9]+$")], caller: Writer, tx: Tx
 ) -> None:
-    """End a key before its time; the gate knows within five seconds."""
+    """End a key before its time; the gate knows within five seconds. With a key of an Olares device, which renews it by
+    itself, all those end that were renewed from it and that it was renewed from."""
     await operations.revoke_key(tx, caller.owner_id, access_key_id, datetime.now(UTC))

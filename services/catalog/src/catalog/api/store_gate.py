@@ -64,7 +64,10 @@ async def describe_key(question: StoreKeyQuestion, transactions: Transactions, r
 def _gate(state: Any) -> StoreGate:
     """The gate of this process, made at the first request: it remembers keys for a few seconds."""
     if getattr(state, "store_gate", None) is None:
-        state.store_gate = StoreGate(state.runtime.database, state.runtime.adapters.vault, state.runtime.adapters.store)
+        runtime = state.runtime
+        state.store_gate = StoreGate(
+            runtime.database, runtime.adapters.vault, runtime.adapters.store, runtime.settings.measure_writing_every
+        )
     gate: StoreGate = state.store_gate
     return gate
 

@@ -10,7 +10,7 @@ from catalog import queries
 from catalog.api.callers import Reader, Writer
 from catalog.models import Terminus
 from catalog.operations import terminus as operations
-from catalog.schemas import TerminusCreate, TerminusRead
+from catalog.schemas import TerminusCreate, TerminusDetail, TerminusRead
 from shared.db import ReadTx, Tx
 from shared.idempotency import OnceOnly
 from shared.paging import Page, Paging, cached_json, page_of
@@ -44,10 +44,11 @@ async def list_terminus(
     return cached_json(request, page_of([row._asdict() for row in rows], paging.limit, ("created_at", "terminus_id")))
 
 
-@router.get("/{terminus_id}", response_model=TerminusRead)
+@router.get("/{terminus_id}", response_model=TerminusDetail)
 async def get_terminus(terminus_id: UUID, caller: Reader, tx: ReadTx) -> dict[str, Any]:
-    """One home cloud."""
-    return _read(await operations.get_terminus(tx, caller.owner_id, terminus_id))
+    """One home cloud, with what its Olares device last told of its load."""
+    terminus = await operations.get_terminus(tx, caller.owner_id, terminus_id)
+    return {**_read(terminus), "metrics": terminus.metrics, "metrics_at": terminus.metrics_at}
 
 
 def _read(terminus: Terminus) -> dict[str, Any]:

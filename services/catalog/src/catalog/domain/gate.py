@@ -6,12 +6,12 @@ The gate and the store must read the same path, so anything that two readers cou
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
-from catalog.domain.layout import Folder, ResticObject, classify
+from catalog.domain.layout import STORES_OWN, Folder, ResticObject, classify, is_old
 
 
 class Access(StrEnum):
@@ -32,7 +32,9 @@ class Grant:
 
     Args:
         root: Start of the object names it reaches, ending with a slash.
-        repository: The one repository the root ends with; None when the root holds all of the owner's.
+        repository: The one repository the root ends with; None when the root holds all of the owner's, which is the
+            key of an Olares device.
+        read_at: About when something was last read with a device's key.
     """
 
     access: Access
@@ -42,6 +44,7 @@ class Grant:
     expires_at: datetime
     revoked_at: datetime | None
     restriction: Restriction | None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ ARREARS = (403, "AccessDenied", "Due to your account is arrears, it is unavailab
 OVER_LIMIT = (403, "AccessDenied", "Your backup storage is full. Raise your limit or delete a backup, then try again.")
 # What restic itself says when it finds a repository where it was to make one; the clients then use that one.
 INITIALISED = (403, "AccessDenied", "Access Denied: config file already exists.")
+BEING_DELETED = (403, "AccessDenied", "Access Denied: this backup is being deleted.")
 KEPT = (403, "AccessDenied", "Access Denied: this object is part of a backup and stays as it is.")
 
 TOO_LARGE = (400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
@@ -105,6 +109,17 @@ _LIST_PARAMETERS = frozenset(
      "start-after", "marker"}
 )  # fmt: skip
 _READ_METHODS = frozenset({"GET", "HEAD"})
+
+READS_PAUSE = timedelta(hours=1)
+READS_END = timedelta(days=7)
+
+
+def reads_go_on(expires_at: datetime, read_at: datetime | None, now: datetime) -> bool:
+    """Whether an Olares device reads on with a key that has ended: as long as it does so at least once an hour.
+
+    Its client takes a restore whose key ends on the way for a success, with what is missing left out.
+    """
+    return read_at is not None and now - read_at <= READS_PAUSE and now < expires_at + READS_END
 
 
 def access_key_id(authorization: str) -> str:
@@ -139,7 +154,7 @@ def parse(method: str, uri: str, *, copies: bool, length: int | None) -> StoreRe
         raise Refused(*INVALID_URI) from None
     # "/bucket/" is the bucket; below it the store drops a slash at the end and would read another name than we do.
     inner = segments[:1] if segments[1:] == [""] else segments
-    if any(segment in ("", ".", "..") for segment in inner) or len(dict(pairs)) != len(pairs):
+    if any(segment in ("", ".", "..") or STORES_OWN in segment for segment in inner) or len(dict(pairs)) != len(pairs):
         raise Refused(*INVALID_URI)
     return StoreRequest(method, segments[0], "/".join(segments[1:]), dict(pairs), copies, length)
 
@@ -152,7 +167,7 @@ def decide(grant: Grant, request: StoreRequest, now: datetime) -> Overwrite | No
     """
     if grant.revoked_at is not None:
         raise Refused(*UNKNOWN_KEY)
-    if grant.expires_at <= now:
+    if grant.expires_at <= now and not _reads_on(grant, request, now):
         raise Refused(*EXPIRED)
     if request.copies or request.bucket != grant.bucket:
         raise Refused(*DENIED)
@@ -160,6 +175,27 @@ def decide(grant: Grant, request: StoreRequest, now: datetime) -> Overwrite | No
         _decide_bucket(grant, request)
         return None
     return _decide_object(grant, request)
+
+
+def uploaded_to(grant: Grant, request: StoreRequest) -> tuple[str, ResticObject] | None:
+    """Repository and object of an upload that was let through; None for any other request."""
+    return _locate(grant, request.key) if request.method == "PUT" else None
+
+
+def _reads_on(grant: Grant, request: StoreRequest, now: datetime) -> bool:
+    """The locks belong to it: restic gives up a restore whose lock it cannot renew."""
+    if grant.repository is not None or not reads_go_on(grant.expires_at, grant.read_at, now):
+        return False
+    found = _locate(grant, request.key)
+    return request.method in _READ_METHODS or (found is not None and found[1].folder is Folder.LOCKS)
+
+
+def _locate(grant: Grant, key: str) -> tuple[str, ResticObject] | None:
+    """Repository and object of a name below the grant's root; None when restic has no such object."""
+    path = key.removeprefix(grant.root)
+    repository, _, below = (grant.repository, "", path) if grant.repository else path.partition("/")
+    found = classify(below)
+    return (repository, found) if repository and found is not None else None
 
 
 def _decide_bucket(grant: Grant, request: StoreRequest) -> None:
@@ -180,11 +216,12 @@ def _decide_object(grant: Grant, request: StoreRequest) -> Overwrite | None:
         return None
     if grant.access is not Access.WRITE:
         raise Refused(*DENIED)
-    path = request.key[len(grant.root) :]
-    repository, _, below = (grant.repository, "", path) if grant.repository else path.partition("/")
-    found = classify(below)
+    located = _locate(grant, request.key)
     # No query: uploads in parts lie in the store unseen until they are complete, and restic's objects need none.
-    if not repository or found is None or request.query:
+    if located is None or request.query:
+        raise Refused(*DENIED)
+    repository, found = located
+    if is_old(repository):
         raise Refused(*DENIED)
     if request.method == "DELETE" and found.folder in (Folder.LOCKS, Folder.INDEX, Folder.DATA):
         return None

@@ -13,7 +13,7 @@ from catalog import queries
 from catalog.adapters import Adapters
 from catalog.domain.gate import LARGEST_BYTES
 from catalog.domain.habit import overdue_at
-from catalog.domain.layout import Folder, classify, display_name
+from catalog.domain.layout import OLD_REPOSITORIES, REPOSITORIES, Folder, classify, display_name, is_old, object_path
 from catalog.domain.lifecycle import State
 from catalog.domain.snapshots import Kind, SeenSnapshot, Status, added_bytes, status_of
 from catalog.errors import StoreUnavailable
@@ -40,7 +40,8 @@ class Listing:
 
     storage_bytes: int
     objects: int
-    has_config: bool
+    config_at: datetime | None
+    """When its config appeared; None when it has none."""
     key_names: list[str]
     snapshots: dict[str, SeenSnapshot]
     newest_at: datetime | None
@@ -63,10 +64,10 @@ async def measure_due_backup(database: Database, adapters: Adapters, settings: S
     try:
         listing = await _list_repository(adapters, location, claimed.repository, verified, may_be_new=may_be_new)
         if not claimed.initialised and is_left_over(listing, now):
-            await adapters.store.remove(location, [f"{claimed.repository}/keys/{name}" for name in listing.key_names])
+            await _remove_keys(adapters, location, claimed.repository, listing)
     except StoreUnavailable:
         async with database.transaction() as session:
-            await queries.measurements.bring_measurement_forward(session, claimed.backup_id, now + TRY_AGAIN)
+            await queries.measurements.give_up_measurement(session, claimed.backup_id, lease_until, now + TRY_AGAIN)
         raise
     async with database.transaction() as session:
         await _record(session, settings, claimed.backup_id, listing, measured_at=now, lease_until=lease_until)
@@ -81,27 +82,61 @@ async def discover_due_owner(database: Database, adapters: Adapters, settings: S
             return 0
         known = set(await session.scalars(queries.backups.live_repositories(claimed.owner_id)))
     try:
-        await _discover(database, adapters, claimed, known, now)
+        is_begun = await _discover(database, adapters, claimed, known, now)
     except StoreUnavailable:
         async with database.transaction() as session:
             await queries.spaces.bring_discovery_forward(session, claimed.owner_id, now + TRY_AGAIN)
         raise
     async with database.transaction() as session:
-        await queries.spaces.end_discovery(session, claimed.owner_id, now + LEASE, now + settings.discover_every)
+        unseen = await queries.storage_keys.has_unwatched_key(session, claimed.owner_id, now)
+        soon = settings.measure_writing_every if unseen or is_begun else settings.discover_every
+        await queries.spaces.end_discovery(session, claimed.owner_id, now + LEASE, now + soon)
     return 1
 
 
 async def _discover(
     database: Database, adapters: Adapters, owner: queries.AnyRow, known: set[str], now: datetime
-) -> None:
+) -> bool:
+    """Register what nobody did; whether there is a repository that is just being made, or was given up lately."""
     location = adapters.issuer.location(owner.prefix)
-    for repository in await adapters.store.list_folders(location, may_be_new=not owner.prepared):
+    is_begun = False
+    for repository in await _list_repositories(adapters, location, may_be_new=not owner.prepared):
         if repository in known:
             continue
-        config = await adapters.store.find(location, f"{repository}/{Folder.CONFIG}")
+        config = await adapters.store.find(location, f"{object_path(repository)}/{Folder.CONFIG}")
         if config is not None:
             async with database.transaction() as session:
                 await _register_found(session, owner.owner_id, repository, config.modified_at, now)
+        elif not is_old(repository):
+            is_begun = await _is_begun(adapters, location, repository, now) or is_begun
+    return is_begun
+
+
+async def _is_begun(adapters: Adapters, location: Location, repository: str, now: datetime) -> bool:
+    """Whether a repository without a config has only keys yet; once it was given up they are removed."""
+    listing = await _list_repository(adapters, location, repository, {}, may_be_new=False)
+    if not _has_only_keys(listing):
+        return False
+    if not is_left_over(listing, now):
+        return True
+    await _remove_keys(adapters, location, repository, listing)
+    return False
+
+
+async def _remove_keys(adapters: Adapters, location: Location, repository: str, listing: Listing) -> None:
+    keys = f"{object_path(repository)}/{Folder.KEYS}"
+    await adapters.store.remove(location, [f"{keys}/{name}" for name in listing.key_names])
+
+
+async def _list_repositories(adapters: Adapters, location: Location, *, may_be_new: bool) -> list[str]:
+    """What may be a repository, where today's clients keep theirs and where older ones did."""
+    top = await adapters.store.list_folders(location, "", may_be_new=may_be_new)
+    found = [f"/{name}" for name in top if name not in (REPOSITORIES, OLD_REPOSITORIES)]
+    for folder, start in ((REPOSITORIES, ""), (OLD_REPOSITORIES, f"/{OLD_REPOSITORIES}/")):
+        if folder in top:
+            names = await adapters.store.list_folders(location, f"{folder}/", may_be_new=may_be_new)
+            found += [start + name for name in names]
+    return found
 
 
 def is_left_over(listing: Listing, now: datetime) -> bool:
@@ -109,8 +144,11 @@ def is_left_over(listing: Listing, now: datetime) -> bool:
 
     restic refuses to initialise where it finds keys, and nobody can open them without the config.
     """
-    only_keys = not listing.has_config and 0 < listing.objects == len(listing.key_names)
-    return only_keys and listing.newest_at is not None and now - listing.newest_at > GIVEN_UP
+    return _has_only_keys(listing) and listing.newest_at is not None and now - listing.newest_at > GIVEN_UP
+
+
+def _has_only_keys(listing: Listing) -> bool:
+    return listing.config_at is None and 0 < listing.objects == len(listing.key_names)
 
 
 async def _list_repository(
@@ -118,10 +156,11 @@ async def _list_repository(
 ) -> Listing:
     storage_bytes = objects = 0
     newest_at: datetime | None = None
-    has_config = False
+    config_at: datetime | None = None
+    folder = f"{object_path(repository)}/"
     key_names: list[str] = []
     found: dict[str, SeenSnapshot] = {}
-    async for page in adapters.store.list_objects(location, f"{repository}/", may_be_new=may_be_new):
+    async for page in adapters.store.list_objects(location, folder, may_be_new=may_be_new):
         for item in page:
             storage_bytes += item.size_bytes
             objects += 1
@@ -130,7 +169,7 @@ async def _list_repository(
             if part is None or part.folder in (Folder.DATA, Folder.INDEX, Folder.LOCKS):
                 continue
             if part.folder is Folder.CONFIG:
-                has_config = True
+                config_at = item.modified_at
             elif part.folder is Folder.KEYS:
                 key_names.append(part.name)
             else:
@@ -140,9 +179,9 @@ async def _list_repository(
         if before and (before.object_bytes, before.modified_at) == (seen.object_bytes, seen.modified_at):
             found[restic_id] = before
         elif seen.object_bytes <= LARGEST_BYTES[Folder.SNAPSHOTS]:
-            digest = await adapters.store.sha256(location, f"{repository}/snapshots/{restic_id}")
+            digest = await adapters.store.sha256(location, f"{folder}{Folder.SNAPSHOTS}/{restic_id}")
             found[restic_id] = replace(seen, intact=digest == restic_id)
-    return Listing(storage_bytes, objects, has_config, sorted(key_names), found, newest_at)
+    return Listing(storage_bytes, objects, config_at, sorted(key_names), found, newest_at)
 
 
 async def _verified_objects(session: AsyncSession, backup_id: UUID) -> dict[str, SeenSnapshot]:
@@ -165,21 +204,43 @@ async def _record(
 ) -> None:  # fmt: skip
     backup = await session.scalar(select(Backup).where(Backup.id == backup_id).with_for_update())
     assert backup is not None
+    if backup.measuring_until == lease_until:
+        backup.measuring_until = None
     if backup.state not in (State.ACTIVE, State.DELETING):
         return
+    has_changed = False
     if backup.measured_at is None or backup.measured_at < measured_at:
         before = _Level.of(backup)
-        await _reconcile(session, backup, listing, measured_at)
+        await _find_terminus(session, backup, listing)
+        uploaded_at = await _reconcile(session, backup, listing, measured_at)
         backup.measured_at = measured_at
         level = _Level(listing.storage_bytes, listing.objects, backup.snapshot_count)
+        has_changed = level != before
         await _record_level(session, backup, before, level)
+        if uploaded_at is not None:
+            await queries.reservations.give_back_of_devices(
+                session, backup.owner_id, backup.terminus_id, uploaded_at, measured_at
+            )
     if backup.measure_due_at == lease_until:
         # What a key writes in its last moments is seen too.
         lately = measured_at - settings.measure_writing_every
         writing = await queries.storage_keys.was_written_after(session, backup.owner_id, backup_id, lately)
+        # A device's key is good for every repository: it is at work where something changed.
+        writing = writing or (
+            has_changed and await queries.storage_keys.has_device_key(session, backup.owner_id, lately)
+        )
         pending = await _is_waiting_for_objects(session, backup_id)
         soon = settings.measure_writing_every if writing or pending else settings.measure_every
         backup.measure_due_at = measured_at + soon
+
+
+async def _find_terminus(session: AsyncSession, backup: Backup, listing: Listing) -> None:
+    """A device tells of a backup before it writes, and not from which Terminus: the key that wrote the config says."""
+    if backup.device_backup_id is None or backup.terminus_id is not None or listing.config_at is None:
+        return
+    backup.terminus_id = await queries.storage_keys.find_writer_terminus(
+        session, backup.owner_id, backup.repository, listing.config_at
+    )
 
 
 @dataclass(frozen=True)
@@ -223,9 +284,14 @@ async def _record_level(session: AsyncSession, backup: Backup, before: _Level | 
     )
 
 
-async def _reconcile(session: AsyncSession, backup: Backup, listing: Listing, now: datetime) -> None:
-    """Bring the snapshots' rows to what the store has."""
-    backup.initialised = backup.initialised or listing.has_config
+async def _reconcile(session: AsyncSession, backup: Backup, listing: Listing, now: datetime) -> datetime | None:
+    """Bring the snapshots' rows to what the store has.
+
+    Returns:
+        When the newest of those that became successful now was uploaded; None when none did.
+    """
+    uploaded_at: datetime | None = None
+    backup.initialised = backup.initialised or listing.config_at is not None
     backup.key_names = sorted({*backup.key_names, *listing.key_names})
     rows = {row.restic_id: row for row in await session.scalars(select(Snapshot).filter_by(backup_id=backup.id))}
     unknown = [seen for restic_id, seen in listing.snapshots.items() if restic_id not in rows]
@@ -240,10 +306,11 @@ async def _reconcile(session: AsyncSession, backup: Backup, listing: Listing, no
         row.status = status_of(seen_now, before, row.created_at, now)
         if seen_now is not None:
             row.object_bytes, row.object_modified_at = seen_now.object_bytes, seen_now.modified_at
-        if row.status == Status.SUCCESSFUL and before is not Status.SUCCESSFUL:
+        if seen_now is not None and row.status == Status.SUCCESSFUL and before is not Status.SUCCESSFUL:
             row.kind = Kind.INCREMENTAL if has_full else Kind.FULL
             has_full = True
-            if seen_now is not None and abs(row.taken_at - seen_now.modified_at) > CLOCK_TOLERANCE:
+            uploaded_at = max(uploaded_at or seen_now.modified_at, seen_now.modified_at)
+            if abs(row.taken_at - seen_now.modified_at) > CLOCK_TOLERANCE:
                 # A device whose clock is wrong would hide its newest snapshot behind older ones.
                 row.taken_at = seen_now.modified_at
             publish(session, _recorded(backup, row))
@@ -255,6 +322,7 @@ async def _reconcile(session: AsyncSession, backup: Backup, listing: Listing, no
     backup.latest_snapshot_at = successful[-1].taken_at if successful else None
     backup.latest_snapshot_id = successful[-1].id if successful else None
     backup.overdue_at = overdue_at([row.taken_at for row in successful])
+    return uploaded_at
 
 
 def _found_snapshot(backup: Backup, seen: SeenSnapshot, added: int | None, now: datetime) -> Snapshot:
@@ -295,7 +363,7 @@ async def _register_found(
 ) -> None:
     backup_id = uuid4()
     name = display_name(repository)
-    terminus_id = await queries.storage_keys.find_writer_terminus(session, owner_id, created_at)
+    terminus_id = await queries.storage_keys.find_writer_terminus(session, owner_id, repository, created_at)
     registered: Any = await session.scalar(
         insert(Backup)
         .values(

@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
 from catalog.adapters import Adapters
-from catalog.domain.layout import Folder
+from catalog.domain.layout import Folder, object_path
 from catalog.domain.lifecycle import State, Trigger
 from catalog.errors import StoreUnavailable
 from catalog.models import Backup, StorageMeasurement
+from catalog.operations.measure import GIVEN_UP
 from catalog.settings import Settings
 from shared.db import Database
 from shared.events.catalog import BackupDeleted, StorageMeasured
@@ -27,7 +28,7 @@ async def begin_due_removal(database: Database, settings: Settings, now: datetim
     """Take one backup past its grace: revoke its keys and let the gate forget them; 0 when none is due.
 
     A backup waits as long as a restore to the cloud pins it; one that is being restored until that restore's keys have
-    ended, and one with keys that cannot be revoked until those have.
+    ended, and one with keys of its own that cannot be revoked until those have.
     """
     async with database.transaction() as session:
         claimed = await queries.backups.claim_deletion(session, now, State.DELETING, now + settings.removal_pause)
@@ -68,6 +69,23 @@ async def finish_due_removal(database: Database, adapters: Adapters, now: dateti
     return 1
 
 
+async def sweep_due_leftovers(database: Database, adapters: Adapters, now: datetime) -> int:
+    """Remove what was still written where a removed backup was, by keys that nobody could stop; 0 when none is due."""
+    async with database.transaction() as session:
+        claimed = await queries.backups.claim_deletion(session, now, State.DELETED, now + LEASE)
+    if claimed is None:
+        return 0
+    try:
+        is_done = await _sweep(adapters, claimed.prefix, claimed.repository, now)
+    except StoreUnavailable:
+        async with database.transaction() as session:
+            (await session.get_one(Backup, claimed.backup_id)).delete_due_at = now + TRY_AGAIN
+        raise
+    async with database.transaction() as session:
+        (await session.get_one(Backup, claimed.backup_id)).delete_due_at = None if is_done else now + GIVEN_UP
+    return 1
+
+
 async def _in_use_until(session: AsyncSession, backup_id: UUID, now: datetime) -> datetime | None:
     """Until when a removal has to wait at least; None when nobody needs the objects."""
     if await queries.pins.is_pinned(session, backup_id):
@@ -79,7 +97,7 @@ async def _in_use_until(session: AsyncSession, backup_id: UUID, now: datetime) -
 async def _empty(adapters: Adapters, prefix: str, repository: str, *, may_be_new: bool) -> bool:
     """Remove all objects of a repository; False when there were new ones at the end."""
     location = adapters.issuer.location(prefix)
-    folder = f"{repository}/"
+    folder = f"{object_path(repository)}/"
     late: list[str] = []
     async for page in adapters.store.list_objects(location, folder, may_be_new=may_be_new):
         names = [folder + item.name for item in page]
@@ -92,13 +110,31 @@ async def _empty(adapters: Adapters, prefix: str, repository: str, *, may_be_new
     ]
 
 
+async def _sweep(adapters: Adapters, prefix: str, repository: str, now: datetime) -> bool:
+    """Remove objects that no config goes with; False while there are new ones, whose config may come.
+
+    A device that goes on after its backup was removed makes a repository there anew, which is another backup.
+    """
+    location = adapters.issuer.location(prefix)
+    folder = f"{object_path(repository)}/"
+    found = [item async for page in adapters.store.list_objects(location, folder) for item in page]
+    if any(item.name == Folder.CONFIG for item in found):
+        return True
+    if any(now - item.modified_at < GIVEN_UP for item in found):
+        return False
+    await adapters.store.remove(location, [folder + item.name for item in found])
+    return True
+
+
 def _goes_last(name: str) -> bool:
     return name == Folder.CONFIG or name.startswith(f"{Folder.SNAPSHOTS}/")
 
 
 async def _record_gone(session: AsyncSession, backup: Backup, now: datetime) -> None:
     backup.deleted_at = now
-    backup.delete_due_at = backup.measure_due_at = backup.overdue_at = None
+    backup.measure_due_at = backup.overdue_at = None
+    # What such a key writes from now on is swept after its end.
+    backup.delete_due_at = await queries.storage_keys.unstoppable_until(session, backup.owner_id, backup.id, now)
     backup.storage_bytes = backup.objects = 0
     backup.measured_at = now
     session.add(StorageMeasurement(backup_id=backup.id, measured_at=now, storage_bytes=0, objects=0))

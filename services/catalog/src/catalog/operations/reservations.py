@@ -12,6 +12,7 @@ from catalog.domain.gate import Restriction
 from catalog.domain.quota import refused, refused_as_last_heard
 from catalog.errors import Arrears, OverLimit
 from catalog.models import Reservation
+from catalog.operations import restrictions
 from catalog.ports import Quota, QuotaAnswer, RoomWanted
 from shared.db import Database
 from shared.errors import ServiceError, ServiceUnavailable
@@ -75,6 +76,20 @@ async def reserve(quota: Quota, intent: Intent) -> QuotaAnswer | None:
         }  # fmt: skip
         raise REFUSALS[answer.reason](answer.detail or refused(answer.reason, **figures), **figures)
     return answer
+
+
+async def reserve_and_heed(database: Database, quota: Quota, intent: Intent, heard_number: int, now: datetime) -> None:
+    """The same, and the word that comes with the answer, when it is later than the last one heard.
+
+    The event that this room lifts a restriction may be on its way; the gate must know it before the key is used.
+
+    Args:
+        heard_number: Of billing's last word on the owner.
+    """
+    answer = await reserve(quota, intent)
+    if answer is not None and answer.number > heard_number:
+        async with database.transaction() as session:
+            await restrictions.heed_billing(session, intent.room.owner_id, answer.number, answer.restriction, now)
 
 
 async def bind(session: AsyncSession, intent: Intent, access_key_id: str) -> None:

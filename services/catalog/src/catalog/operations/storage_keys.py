@@ -3,27 +3,28 @@
 import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog import queries
 from catalog.adapters import Adapters
 from catalog.domain.gate import Access, Restriction
-from catalog.domain.layout import Folder
+from catalog.domain.layout import Folder, is_old, object_path
 from catalog.domain.lifecycle import State
 from catalog.errors import (
     BackupDeleted,
     BackupNotFound,
+    LayoutReadOnly,
     PinTooLate,
     RepositoryMissing,
     StorageKeyNotFound,
     TooManyRequests,
 )
 from catalog.models import Backup, KeyFileRead, OwnerSpace, StorageKey
-from catalog.operations import reservations, restrictions
+from catalog.operations import reservations
 from catalog.operations.backups import require_writable
 from catalog.ports import IssuedKey, Place, RoomWanted
 from shared.db import Database
@@ -32,11 +33,16 @@ from shared.errors import ServiceError
 KEY_FILES = 20
 KEY_FILE_BYTES = 16_384
 KEY_FILE_READS_A_MINUTE = 30
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A key somebody asks for; with a restore, it ends with that restore."""
+    """A key somebody asks for; with a restore, it ends with that restore.
+
+    Args:
+        most_an_hour: Not more than so many for the owner; None for a restore, which somebody waits for.
+    """
 
     owner_id: UUID
     backup_id: UUID
@@ -44,6 +50,7 @@ class Wanted:
     lifetime: timedelta
     restore_id: UUID | None = None
     declared_bytes: int | None = None
+    most_an_hour: int | None = None
 
 
 async def issue_key(
@@ -58,23 +65,23 @@ async def issue_key(
     Raises:
         BackupNotFound: If the backup is not the owner's.
         BackupDeleted: If it is to be deleted (for writing) or gone (for reading).
+        LayoutReadOnly: If it is to be written and lies where older clients wrote.
         PinTooLate: If it is for a restore to the cloud that has ended.
+        TooManyRequests: After too many keys within an hour.
         OverLimit, Arrears: If the owner has no room for what is to be written.
         StoreUnavailable: If the issuer does not answer.
     """
     async with database.transaction() as session:
         place = await _place(session, wanted)
+        if wanted.most_an_hour is not None:
+            await require_pace(session, wanted.owner_id, wanted.most_an_hour, now, of_devices=False)
         space = await session.get_one(OwnerSpace, wanted.owner_id)
         intent = await _intend(session, wanted, space, now) if wanted.access is Access.WRITE else None
         if intent is not None:
             await queries.measurements.bring_measurement_forward(session, wanted.backup_id, now + writing_every)
     try:
         if intent is not None:
-            answer = await reservations.reserve(adapters.quota, intent)
-            if answer is not None and answer.number > space.quota_number:
-                # The event that this room lifts a restriction may be on its way; the gate must know it before.
-                async with database.transaction() as session:
-                    await restrictions.heed_billing(session, wanted.owner_id, answer.number, answer.restriction, now)
+            await reservations.reserve_and_heed(database, adapters.quota, intent, space.quota_number, now)
         if not space.prepared:
             await adapters.prepare(place.prefix)
         issued = await adapters.issuer.issue(place, wanted.access, now + wanted.lifetime)
@@ -129,21 +136,44 @@ async def _record(
         await reservations.bind(session, intent, issued.access_key_id)
 
 
+async def require_pace(
+    session: AsyncSession, owner_id: UUID, most_an_hour: int, now: datetime, *, of_devices: bool
+) -> None:
+    """Not more than so many keys within an hour, save what is being issued just now.
+
+    The keys themselves are counted, those of devices apart: whoever stole a device's token takes none from the owner.
+
+    Raises:
+        TooManyRequests: If there were as many.
+    """
+    first = await queries.storage_keys.find_last_issued(session, owner_id, most_an_hour, of_devices=of_devices)
+    if first is not None and first > now - HOUR:
+        wait = ceil((first + HOUR - now).total_seconds())
+        raise TooManyRequests(
+            f"{most_an_hour} storage keys were issued within an hour, which is the most. Try again in {wait} seconds.",
+            retry_after_seconds=wait,
+        )
+
+
 async def revoke_key(session: AsyncSession, owner_id: UUID, access_key_id: str, now: datetime) -> None:
-    """End a key now; one that has ended stays ended.
+    """End a key now, and with a device's all that were renewed one from another with it; what has ended stays ended.
 
     Raises:
         StorageKeyNotFound: If the key is not the owner's.
     """
-    found = await session.scalar(
-        update(StorageKey)
-        .where(StorageKey.access_key_id == access_key_id, StorageKey.owner_id == owner_id)
-        .values(revoked_at=func.coalesce(StorageKey.revoked_at, now))
-        .returning(StorageKey.access_key_id)
-    )
-    if found is None:
+    # Locked: a renewal either is waited for, or finds its key revoked.
+    await queries.spaces.lock_space(session, owner_id)
+    key = await session.get(StorageKey, access_key_id)
+    if key is None or key.owner_id != owner_id:
         raise StorageKeyNotFound("You have no storage key of that id.")
-    await queries.reservations.give_back_of_keys(session, [found], now)
+    await queries.storage_keys.revoke_keys(session, now, owner_id=owner_id, access_key_id=access_key_id)
+
+
+async def revoke_all_keys(session: AsyncSession, owner_id: UUID, now: datetime) -> None:
+    """End all of an owner's keys now, also those of devices that could still be renewed."""
+    # Locked, as above.
+    await queries.spaces.lock_space(session, owner_id)
+    await queries.storage_keys.revoke_keys(session, now, owner_id=owner_id)
 
 
 async def read_key_files(
@@ -173,7 +203,7 @@ async def read_key_files(
         space = await session.get_one(OwnerSpace, owner_id)
         repository = backup.repository
     location = adapters.issuer.location(space.prefix)
-    folder = f"{repository}/{Folder.KEYS}/"
+    folder = f"{object_path(repository)}/{Folder.KEYS}/"
     names = [found.name async for page in adapters.store.list_objects(location, folder) for found in page][:KEY_FILES]
     if not names:
         raise RepositoryMissing("There is no repository in the store for this backup: back up first.")
@@ -200,6 +230,8 @@ async def _place(session: AsyncSession, wanted: Wanted) -> Place:
         raise BackupNotFound("You have no backup of that id. GET /api/v1/backups lists yours.")
     if wanted.access is Access.WRITE:
         require_writable(backup)
+        if is_old(backup.repository):
+            raise LayoutReadOnly("This backup is of an older client: restore or delete it, and make a new one.")
     elif backup.state not in (State.ACTIVE, State.DELETING):
         raise BackupDeleted("This backup was deleted: there is nothing left to read.")
     space = await session.get_one(OwnerSpace, wanted.owner_id)

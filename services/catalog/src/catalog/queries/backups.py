@@ -1,17 +1,41 @@
-"""Backup tasks: the list, one by its id or name, and what moves them."""
+"""Backup tasks: what is shown of one, one by its id or name, and what moves them."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from functools import cache
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from catalog.domain.habit import SLACK
 from catalog.domain.lifecycle import State, Trigger, next_state
-from catalog.models import Backup, BackupMove, OwnerSpace, Terminus
+from catalog.domain.snapshots import Status
+from catalog.models import Backup, BackupMove, OwnerSpace, Snapshot, Terminus
 from catalog.queries.rows import AnyRow, AnySelect
+
+_USUAL_INTERVAL_SECONDS = cast(
+    (extract("epoch", Backup.overdue_at - Backup.latest_snapshot_at) - SLACK.total_seconds()) / 2, BigInteger
+)
+"""What `overdue_at` was made of; null without a habit."""
+
+_NEWEST_IS_DAMAGED = exists().where(
+    Snapshot.backup_id == Backup.id,
+    Snapshot.status == Status.DAMAGED,
+    or_(Backup.latest_snapshot_at.is_(None), Snapshot.taken_at > Backup.latest_snapshot_at),
+)
 
 
 def backup_columns(now: ColumnElement[datetime]) -> AnySelect:
@@ -32,8 +56,13 @@ def backup_columns(now: ColumnElement[datetime]) -> AnySelect:
             Backup.snapshot_count,
             Backup.storage_bytes,
             Backup.measured_at,
-            _overdue(now).label("overdue"),
-            Backup.delete_due_at,
+            _USUAL_INTERVAL_SECONDS.label("usual_interval_seconds"),
+            is_overdue(now).label("overdue"),
+            _NEWEST_IS_DAMAGED.label("newest_is_damaged"),
+            # Of a deleted one it is when leftovers are swept, which is nobody's concern.
+            case((Backup.state != State.DELETED, Backup.delete_due_at)).label("delete_due_at"),
+            Backup.stopped_at,
+            Backup.device_backup_id,
             Backup.discovered,
             Backup.repository,
         )
@@ -42,50 +71,9 @@ def backup_columns(now: ColumnElement[datetime]) -> AnySelect:
     )
 
 
-def _overdue(now: ColumnElement[datetime]) -> ColumnElement[bool]:
-    late = and_(Backup.state == State.ACTIVE, Backup.overdue_at < now)
+def is_overdue(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    late = and_(Backup.state == State.ACTIVE, Backup.stopped_at.is_(None), Backup.overdue_at < now)
     return func.coalesce(late, literal(False))
-
-
-async def list_backups(
-    session: AsyncSession,
-    owner_id: UUID,
-    now: datetime,
-    *,
-    name: str | None,
-    terminus_id: UUID | None,
-    state: State | None,
-    overdue: bool | None,
-    after: tuple[datetime, UUID] | None,
-    limit: int,
-) -> Sequence[AnyRow]:
-    """An owner's backups, newest first; deleted ones only when asked for."""
-    filters = {"name": name, "terminus_id": terminus_id, "state": state, "overdue": overdue}
-    given: dict[str, Any] = {key: value for key, value in filters.items() if value is not None}
-    if after is not None:
-        given |= {"after_at": after[0], "after_id": after[1]}
-    # Rows of Core: the session's way would wrap each one for the ORM.
-    connection = await session.connection()
-    values = {"owner_id": owner_id, "now": now, "rows": limit + 1, **given}
-    return (await connection.execute(_listing(frozenset(given)), values)).all()
-
-
-@cache
-def _listing(given: frozenset[str]) -> AnySelect:
-    """The list with these filters, made once: making it takes longer than all else the list does with SQLAlchemy."""
-    now = bindparam("now", type_=Backup.created_at.type)
-    query = backup_columns(now).where(Backup.owner_id == bindparam("owner_id"))
-    query = query.where(Backup.state == bindparam("state") if "state" in given else Backup.state != State.DELETED)
-    if "name" in given:
-        query = query.where(Backup.name == bindparam("name"))
-    if "terminus_id" in given:
-        query = query.where(Backup.terminus_id == bindparam("terminus_id"))
-    if "overdue" in given:
-        query = query.where(_overdue(now) == bindparam("overdue"))
-    if "after_id" in given:
-        after = bindparam("after_at", type_=Backup.created_at.type), bindparam("after_id", type_=Backup.id.type)
-        query = query.where(tuple_(Backup.created_at, Backup.id) < tuple_(*after))
-    return query.order_by(Backup.created_at.desc(), Backup.id.desc()).limit(bindparam("rows"))
 
 
 async def read_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID, now: datetime) -> AnyRow | None:
@@ -101,7 +89,7 @@ async def find_backup(session: AsyncSession, owner_id: UUID, backup_id: UUID, *,
 
 
 async def find_live_name(session: AsyncSession, owner_id: UUID, terminus_id: UUID | None, name: str) -> UUID | None:
-    """The backup that holds this name, if one does."""
+    """The backup that holds this name, if one does; one that a device named, or that was found, holds none."""
     return await session.scalar(
         select(Backup.id).where(
             Backup.owner_id == owner_id,
@@ -109,8 +97,70 @@ async def find_live_name(session: AsyncSession, owner_id: UUID, terminus_id: UUI
             Backup.name == name,
             Backup.state != State.DELETED,
             ~Backup.discovered,
+            Backup.device_backup_id.is_(None),
         )
     )
+
+
+async def find_device_backup(session: AsyncSession, owner_id: UUID, device_backup_id: UUID) -> Backup | None:
+    """The owner's backup that a device calls so and that is not deleted, locked."""
+    query = select(Backup).where(
+        Backup.owner_id == owner_id, Backup.device_backup_id == device_backup_id, Backup.state != State.DELETED
+    )
+    return await session.scalar(query.with_for_update())
+
+
+async def find_live_repository(session: AsyncSession, owner_id: UUID, repository: str) -> Backup | None:
+    """The owner's backup in this repository that is not deleted, locked."""
+    query = select(Backup).where(
+        Backup.owner_id == owner_id, Backup.repository == repository, Backup.state != State.DELETED
+    )
+    return await session.scalar(query.with_for_update())
+
+
+async def note_stop(session: AsyncSession, owner_id: UUID, device_backup_id: UUID, now: datetime) -> None:
+    """The device gave this backup up; said again, it stays as it was said first."""
+    await session.execute(
+        update(Backup)
+        .where(Backup.owner_id == owner_id, Backup.device_backup_id == device_backup_id, Backup.state != State.DELETED)
+        .values(stopped_at=func.coalesce(Backup.stopped_at, now))
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def would_hint(
+    session: AsyncSession, did: str, device_backup_id: UUID, now: datetime, spacing: timedelta
+) -> bool:
+    """Whether a hint at a device's backup would bring its measurement forward."""
+    _, heeded = _hint(did, device_backup_id, now, spacing)
+    return bool(await session.scalar(select(select(Backup.id).where(*heeded).exists())))
+
+
+async def hint(session: AsyncSession, did: str, device_backup_id: UUID, now: datetime, spacing: timedelta) -> None:
+    """Measure a device's backup soon: so long after its last measurement at the least, and never later than before.
+
+    While it is being measured that is so long from now: how long that one takes is not known.
+    """
+    soon, heeded = _hint(did, device_backup_id, now, spacing)
+    await session.execute(
+        update(Backup).where(*heeded).values(measure_due_at=soon).execution_options(synchronize_session=False)
+    )
+
+
+def _hint(
+    did: str, device_backup_id: UUID, now: datetime, spacing: timedelta
+) -> tuple[ColumnElement[datetime], tuple[ColumnElement[bool], ...]]:
+    """When a hint would have a backup measured, and which backup it is, if that is sooner than it is due anyway."""
+    instant = Backup.created_at.type
+    moment, later = literal(now, instant), literal(now + spacing, instant)
+    soon = case((Backup.measuring_until > moment, later), else_=func.greatest(moment, Backup.measured_at + spacing))
+    heeded = (
+        Backup.owner_id == select(OwnerSpace.owner_id).where(OwnerSpace.did == did).scalar_subquery(),
+        Backup.device_backup_id == device_backup_id,
+        Backup.state == State.ACTIVE,
+        or_(Backup.measure_due_at.is_(None), Backup.measure_due_at > soon),
+    )
+    return soon, heeded
 
 
 def live_repositories(owner_id: UUID) -> Select[str]:

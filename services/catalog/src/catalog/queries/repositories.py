@@ -3,12 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import any_, literal, or_, select
+from sqlalchemy import any_, delete, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.domain.lifecycle import State
 from catalog.models import Backup, RepositoryClaim, Snapshot
+from catalog.queries.rows import AnyRow
 
 
 async def is_known_object(session: AsyncSession, owner_id: UUID, repository: str, folder: str, name: str) -> bool:
@@ -26,6 +27,14 @@ async def is_known_object(session: AsyncSession, owner_id: UUID, repository: str
                 Snapshot.backup_id.in_(backup), Snapshot.restic_id == name, Snapshot.object_modified_at.is_not(None)
             )
     return bool(await session.scalar(select(known.exists())))
+
+
+async def find_live(session: AsyncSession, owner_id: UUID, repository: str) -> AnyRow | None:
+    """The backup that a repository is of, and its state; None when catalog does not know the repository."""
+    query = select(Backup.id, Backup.state, Backup.initialised).where(
+        Backup.owner_id == owner_id, Backup.repository == repository, Backup.state != State.DELETED
+    )
+    return (await session.execute(query)).one_or_none()
 
 
 async def is_initialised(session: AsyncSession, owner_id: UUID, repository: str) -> bool:
@@ -54,3 +63,14 @@ async def claim_repository(
         ).returning(RepositoryClaim.repository)
     )
     return claimed is not None
+
+
+async def forget_claims(session: AsyncSession, until: datetime) -> int:
+    """Forget claims that ended before this instant; how many there were."""
+    forgotten = await session.scalars(
+        delete(RepositoryClaim)
+        .where(RepositoryClaim.claimed_until <= until)
+        .returning(RepositoryClaim.repository)
+        .execution_options(synchronize_session=False)
+    )
+    return len(forgotten.all())

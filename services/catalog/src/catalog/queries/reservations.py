@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from catalog.models import Reservation, StorageKey
@@ -40,6 +40,30 @@ async def give_back_of_keys(session: AsyncSession, access_key_ids: Sequence[str]
     await session.execute(
         update(Reservation)
         .where(Reservation.access_key_id.in_(revocable), Reservation.due_at > now)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def give_back_of_devices(
+    session: AsyncSession, owner_id: UUID, terminus_id: UUID | None, uploaded_at: datetime, now: datetime
+) -> None:
+    """Let a job give back the room of an owner's devices: what it was kept for has been measured.
+
+    Args:
+        terminus_id: Whose devices, when that is known; those of no Terminus are meant with it.
+        uploaded_at: When the snapshot was; a key issued since is for another one.
+    """
+    keys = select(StorageKey.access_key_id).where(
+        StorageKey.owner_id == owner_id,
+        StorageKey.backup_id.is_(None),
+        StorageKey.issued_at <= uploaded_at,
+    )
+    if terminus_id is not None:
+        keys = keys.where(or_(StorageKey.terminus_id == terminus_id, StorageKey.terminus_id.is_(None)))
+    await session.execute(
+        update(Reservation)
+        .where(Reservation.access_key_id.in_(keys), Reservation.due_at > now)
         .values(due_at=now)
         .execution_options(synchronize_session=False)
     )

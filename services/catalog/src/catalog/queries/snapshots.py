@@ -29,10 +29,15 @@ def snapshot_columns() -> AnySelect:
 
 
 async def list_snapshots(
-    session: AsyncSession, backup_id: UUID, *, status: Status, after: tuple[datetime, UUID] | None, limit: int
+    session: AsyncSession,
+    backup_id: UUID,
+    *,
+    statuses: Sequence[Status],
+    after: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> Sequence[AnyRow]:
     """A backup's snapshots, newest first."""
-    query = snapshot_columns().where(Snapshot.backup_id == backup_id, Snapshot.status == status)
+    query = snapshot_columns().where(Snapshot.backup_id == backup_id, Snapshot.status.in_(statuses))
     if after is not None:
         query = query.where(tuple_(Snapshot.taken_at, Snapshot.id) < after)
     query = query.order_by(Snapshot.taken_at.desc(), Snapshot.id.desc()).limit(limit + 1)

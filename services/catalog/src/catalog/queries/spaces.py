@@ -33,6 +33,13 @@ async def find_space(session: AsyncSession, owner_id: UUID) -> OwnerSpace | None
     return await session.get(OwnerSpace, owner_id)
 
 
+async def lock_space(session: AsyncSession, owner_id: UUID) -> None:
+    """Let no other transaction past this point for the owner; rows that refer to the folder can still be added."""
+    await session.execute(
+        select(OwnerSpace.owner_id).where(OwnerSpace.owner_id == owner_id).with_for_update(key_share=True)
+    )
+
+
 async def find_space_by_key(session: AsyncSession, key_id: str) -> OwnerSpace | None:
     """The owner whose objects this key of catalog's own reaches."""
     return await session.scalar(select(OwnerSpace).where(OwnerSpace.catalog_key_id == key_id))

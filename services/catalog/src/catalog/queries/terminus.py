@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from catalog.models import Terminus
+from catalog.models import StorageKey, Terminus
 from catalog.queries.rows import AnyRow, AnySelect
 
 
@@ -43,3 +43,33 @@ async def find_only_terminus(session: AsyncSession, owner_id: UUID) -> UUID | No
     """The owner's Terminus when they have exactly one; None when they have none or several."""
     found = (await session.scalars(select(Terminus.id).where(Terminus.owner_id == owner_id).limit(2))).all()
     return found[0] if len(found) == 1 else None
+
+
+async def list_clusters(session: AsyncSession, owner_id: UUID) -> Sequence[AnyRow]:
+    """All Terminus of an owner by the ids of their clusters and their names."""
+    query = select(Terminus.id.label("terminus_id"), Terminus.cluster_id, Terminus.name)
+    return (await session.execute(query.where(Terminus.owner_id == owner_id).order_by(Terminus.created_at))).all()
+
+
+async def note_cluster(session: AsyncSession, terminus_id: UUID, cluster_id: str, now: datetime) -> None:
+    """This Terminus was seen, and its cluster has this id."""
+    await session.execute(
+        update(Terminus)
+        .where(Terminus.id == terminus_id)
+        .values(cluster_id=cluster_id, last_seen_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def find_session_terminus(session: AsyncSession, owner_id: UUID, session_id: UUID) -> UUID | None:
+    """The Terminus that the device of this session last asked for a storage key for."""
+    return await session.scalar(
+        select(StorageKey.terminus_id)
+        .where(
+            StorageKey.owner_id == owner_id,
+            StorageKey.session_id == session_id,
+            StorageKey.terminus_id.is_not(None),
+        )
+        .order_by(StorageKey.issued_at.desc())
+        .limit(1)
+    )
