@@ -50,6 +50,26 @@ async def test_an_owner_reads_an_invoice_whole_by_its_id_or_its_number(world: Wo
     assert (note["number"], note["to_card"]["amount_minor"]) == ("CN-2026-000001", 100)
 
 
+async def test_what_paying_now_would_charge_is_told_and_is_what_it_charges(
+    world: World, signed_in: dict[str, str]
+) -> None:
+    await issued(world.database, world.owner_id, 39, now=world.now)
+    await world.work()
+    invoice = await issued(world.database, world.owner_id, 1000, now=world.now)
+    await give(world.database, world.owner_id, promotional=200)
+    path = f"{API}/invoices/{invoice.id}"
+    told = (await world.billing.api.get(path, headers=signed_in)).json()["pay_now"]
+    assert {name: part["amount_minor"] for name, part in told.items()} == {
+        "promotional": 200, "balance": 0, "card": 839, "carried": 39,
+    }  # fmt: skip
+    await world.add_card()
+    await world.billing.api.post(f"{path}/pay", headers=signed_in | {"Idempotency-Key": str(uuid4())})
+    found = (await world.billing.api.get(path, headers=signed_in)).json()
+    assert (found["state"], found["pay_now"]) == ("paid", None)
+    [payment] = found["payments"]
+    assert payment["captured"]["amount_minor"] == 839
+
+
 async def test_a_list_is_newest_first_by_pages_and_by_state(world: World, signed_in: dict[str, str]) -> None:
     for day in range(5):
         await issued(world.database, world.owner_id, 500 + day, now=NOW + timedelta(days=day))

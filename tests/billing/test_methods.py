@@ -59,6 +59,21 @@ async def test_the_first_card_is_the_default_and_later_ones_are_not(
     ]
 
 
+async def test_the_sandbox_takes_a_card_as_it_is_typed(billing: Running, issuer: TokenIssuer, owner: Owner) -> None:
+    answer = await billing.api.get(f"{PATH}/form", headers=issuer.headers(owner))
+    assert answer.json() == {"provider": "sandbox", "publishable_key": None}
+    assert (await billing.api.get(f"{PATH}/form")).status_code == 401
+
+
+async def test_with_stripe_a_card_is_given_in_stripes_own_form(
+    databases: Databases, issuer: TokenIssuer, owner: Owner
+) -> None:
+    keys = {"stripe_api_key": "sk_test_1", "stripe_webhook_secret": "whsec_1", "stripe_publishable_key": "pk_test_1"}
+    async with serving(databases, issuer, provider="stripe", **keys) as billing:
+        answer = await billing.api.get(f"{PATH}/form", headers=issuer.headers(owner))
+    assert answer.json() == {"provider": "stripe", "publishable_key": "pk_test_1"}
+
+
 async def test_a_list_goes_on_where_its_page_ended(billing: Running, issuer: TokenIssuer, owner: Owner) -> None:
     added = [(await add_card(billing, issuer, owner))["payment_method_id"] for _ in range(3)]
     page = (await billing.api.get(PATH, params={"limit": 2}, headers=issuer.headers(owner))).json()

@@ -101,6 +101,7 @@ async def everything(world: SandboxWorld) -> str:
         ("insufficient_funds", FailureCode.INSUFFICIENT_FUNDS),
         ("expired", FailureCode.EXPIRED_CARD),
         ("processing_error", FailureCode.PROCESSING_ERROR),
+        ("authentication", FailureCode.AUTHENTICATION_REQUIRED),
     ],
 )
 async def test_a_card_that_fails_is_saved_and_fails_every_time(

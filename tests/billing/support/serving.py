@@ -20,7 +20,7 @@ GOOD = "4242 4242 4242 4242"
 
 
 @asynccontextmanager
-async def serving(databases: Databases, issuer: TokenIssuer) -> AsyncIterator[Running]:
+async def serving(databases: Databases, issuer: TokenIssuer, **settings_given: Any) -> AsyncIterator[Running]:
     url = await databases.clone(service, **REQUIRED)
     settings = Settings(
         database_url=url,
@@ -28,7 +28,7 @@ async def serving(databases: Databases, issuer: TokenIssuer) -> AsyncIterator[Ru
         origin=ORIGIN,
         jwks_url=issuer.jwks_url,
         internal_credentials={"operator": OPERATOR},
-        **REQUIRED,
+        **REQUIRED | settings_given,
     )
     async with running(service, settings) as billing:
         await jobs.load_price_book(billing.runtime, datetime.now(UTC))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from billing import adapters, consumers, jobs
+from billing import adapters, consumers, jobs, olares_api
 from billing.adapters.sandbox_models import SandboxCharge
 from billing.api import (
     balance,
@@ -37,6 +37,7 @@ service = Service(
         credit_notes.router,
         notices.router,
         billing_details.router,
+        *olares_api.ROUTERS,
     ],
     internal_routers=[internal.router, invoices.internal_router],
     migrations=Path(__file__).parent / "migrations",

@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.orders import OrderState
 from billing.errors import OrderFinal, QuoteConfirmed
-from billing.operations import accounts, instances, metering, orders
+from billing.operations import accounts, instances, metering, orders, sessions
 from billing.queries import metering as queries
 from shared.errors import Kind, ServiceError
 from shared.events.catalog import BackupRegistered, StorageMeasured
-from shared.events.identity import OwnerRegistered
+from shared.events.identity import OwnerRegistered, SessionEnded
 from shared.events.provisioning import InstanceReturned, InstanceUsageMeasured
 from shared.events.restore import CaptureWanted, PaymentWanted, VoidWanted
 from shared.inbox import Subscription
@@ -24,6 +24,10 @@ REFUSED = frozenset({Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.GONE})
 
 async def open_account(session: AsyncSession, event: OwnerRegistered) -> None:
     await accounts.lock(session, event.owner_id, datetime.now(UTC))
+
+
+async def end_session(session: AsyncSession, event: SessionEnded) -> None:
+    await sessions.end(session, event.session_id, event.tokens_end_at)
 
 
 async def name_backup(session: AsyncSession, event: BackupRegistered) -> None:
@@ -69,6 +73,7 @@ async def void_order(session: AsyncSession, event: VoidWanted) -> None:
 
 SUBSCRIPTIONS = (
     Subscription(OwnerRegistered, open_account),
+    Subscription(SessionEnded, end_session),
     Subscription(BackupRegistered, name_backup),
     Subscription(StorageMeasured, meter_storage, batched=True, group="metering"),
     Subscription(InstanceUsageMeasured, meter_instances, batched=True, group="metering"),

@@ -143,6 +143,13 @@ class InvoiceFinal(ServiceError):
     kind = Kind.CONFLICT
 
 
+class NothingToSettle(ServiceError):
+    """The owner pays for no such instance by the month: it is not in use yet, has ended, or is not theirs."""
+
+    code = "nothing_to_settle"
+    kind = Kind.NOT_FOUND
+
+
 class CreditNoteNotFound(ServiceError):
     """No such credit note of this owner."""
 

@@ -15,6 +15,7 @@ from billing.operations import (
     price_books,
     quota,
     refunds,
+    sessions,
     told_prices,
 )
 from billing.settings import Settings
@@ -79,8 +80,9 @@ async def reassess_quotas(runtime: BillingRuntime, now: datetime) -> int:
     return await quota.reassess_due(runtime.database, now)
 
 
-async def forget_reservations(runtime: BillingRuntime, now: datetime) -> int:
-    return await quota.forget_ended(runtime.database, now)
+async def forget_ended(runtime: BillingRuntime, now: datetime) -> int:
+    """Drop reservations of keys, and sessions of devices, that are over in any case."""
+    return await quota.forget_ended(runtime.database, now) + await sessions.forget_ended(runtime.database, now)
 
 
 async def measure_books(runtime: BillingRuntime, now: datetime) -> int:
@@ -103,6 +105,6 @@ JOBS = (
     Job("charge_invoices", charge_invoices, timedelta(seconds=10)),
     Job("release_orders", release_orders, timedelta(seconds=10)),
     Job("reassess_quotas", reassess_quotas, timedelta(seconds=30)),
-    Job("forget_reservations", forget_reservations, timedelta(minutes=10)),
+    Job("forget_ended", forget_ended, timedelta(minutes=10)),
     Job("measure_books", measure_books, timedelta(minutes=1)),
 )

@@ -35,6 +35,8 @@ class Settings(ServiceSettings):
     """Where the sandbox sends its webhooks; the origin's own path when absent."""
     stripe_api_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
+    stripe_publishable_key: str | None = None
+    """What the console shows Stripe's own form for a card with (``pk_…``); without it cards are added by token only."""
     stripe_api_base: HttpUrl | None = None
 
     quote_key: SecretStr

@@ -78,6 +78,12 @@ CARDS = (
         fails=FailureCode.PROCESSING_ERROR,
     ),
     TestCard(
+        "authentication",
+        "4000002760003184",
+        "is saved, and its bank wants each payment confirmed in person",
+        fails=FailureCode.AUTHENTICATION_REQUIRED,
+    ),
+    TestCard(
         "recovers_after_1",
         "4000000000100018",
         "declines its first payment, then pays",

@@ -11,7 +11,8 @@ from billing.models import PaymentMethod
 from billing.operations import methods
 from billing.ports import Card
 from billing.queries import payment_methods as queries
-from billing.schemas.payments import CardWrite, PaymentMethodCreate, PaymentMethodRead
+from billing.schemas.payments import CardWrite, PaymentFormRead, PaymentMethodCreate, PaymentMethodRead
+from billing.settings import Settings
 from shared.db import ReadTx, Transactions, Tx
 from shared.http import RuntimeOf
 from shared.idempotency import OnceOnly
@@ -26,6 +27,14 @@ async def list_payment_methods(request: Request, caller: Reader, tx: ReadTx, pag
     rows = await queries.list_methods(tx, caller.owner_id, after=paging.after(datetime, UUID), limit=paging.limit)
     found = [row._asdict() for row in rows]
     return cached_json(request, page_of(found, paging.limit, ("created_at", "payment_method_id")))
+
+
+@router.get("/form", response_model=PaymentFormRead)
+async def read_payment_form(_: Reader, runtime: RuntimeOf) -> dict[str, Any]:
+    """How a card is given: typed here, or in a form of the payment provider's own."""
+    settings: Settings = runtime.settings
+    key = settings.stripe_publishable_key if settings.provider == "stripe" else None
+    return {"provider": settings.provider, "publishable_key": key}
 
 
 @router.post("", response_model=PaymentMethodRead, status_code=201)

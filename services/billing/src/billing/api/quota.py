@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -9,10 +10,11 @@ from billing.api.callers import Reader, Writer
 from billing.domain.quota_words import explanation
 from billing.errors import CurrencyWrong
 from billing.models import Account
-from billing.operations import accounts, quota, usage
+from billing.operations import accounts, quota, settlements, usage
+from billing.schemas.invoices import SettlementRead
 from billing.schemas.money import Money
 from billing.schemas.quota import DayUsages, QuotaRead, SpendLimitWrite, UsageRead
-from shared.db import ReadTx, Tx
+from shared.db import ReadTx, Transactions, Tx
 from shared.errors import RequestInvalid
 from shared.paging import cached_json
 
@@ -59,6 +61,19 @@ async def read_days(
         raise RequestInvalid("The last day is before the first. Give `from` and `to` in their order.")
     found = await usage.read_days(tx, caller.owner_id, first, last, datetime.now(UTC))
     return cached_json(request, DayUsages.model_validate({"items": found}).model_dump(mode="json"))
+
+
+@router.get("/usage/instances/{instance_id}/settlement", response_model=SettlementRead)
+async def read_settlement(
+    instance_id: UUID, caller: Reader, transactions: Transactions, response: Response
+) -> dict[str, Any]:
+    """What returning an instance now would come to: the invoice of what was used, and what is given back.
+
+    What it uses until it is gone is added. 404 `nothing_to_settle` for one that is not paid by the month: what is
+    returned while a restore is brought to it is charged as the restore's quote says.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    return await settlements.preview(transactions, caller.owner_id, instance_id, datetime.now(UTC))
 
 
 def _read(account: Account, found: quota.Assessment) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Billing's tables, by what they are about; here all together, so that their metadata is whole."""
 
 from billing.ledger_guard import attach
-from billing.models.accounts import Account, AccountMove, PriceBookDocument, ToldPrices
+from billing.models.accounts import Account, AccountMove, EndedSession, PriceBookDocument, ToldPrices
 from billing.models.base import Base, one_of
 from billing.models.invoices import CreditNote, Invoice, InvoiceLine, InvoiceMove, Notice, NumberSeries
 from billing.models.ledger import LedgerEntry, LedgerTransaction
@@ -17,6 +17,7 @@ __all__ = [
     "Adjustment",
     "Base",
     "CreditNote",
+    "EndedSession",
     "Instance",
     "InstanceMonth",
     "InstanceSample",

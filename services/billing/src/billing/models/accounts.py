@@ -89,3 +89,12 @@ class AccountMove(Base):
     target: Mapped[str]
     reason: Mapped[str]
     moved_at: Mapped[datetime]
+
+
+class EndedSession(Base):
+    """A session of Olares devices that was ended while its tokens are still good by themselves."""
+
+    __tablename__ = "ended_sessions"
+
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tokens_end_at: Mapped[datetime] = mapped_column(index=True)

@@ -8,11 +8,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing import pdf
+from billing.domain.invoices import allocate
 from billing.domain.payments import PaymentState
 from billing.errors import CreditNoteNotFound, InvoiceNotFound
 from billing.models import Account, CreditNote, Invoice
-from billing.operations import accounts
+from billing.operations import accounts, settling
 from billing.queries import documents as queries
+from billing.queries.invoices import has_payment_under_way
 from billing.queries.payments import list_of_invoice
 from billing.settings import Seller
 from shared.db import Database
@@ -57,28 +59,33 @@ async def read_invoice(session: AsyncSession, owner_id: UUID, name: str) -> dict
             "card": queries.money(invoice.card_minor, currency),
             "credited": queries.money(invoice.credited_minor, currency),
         },
+        "pay_now": await _pay_now(session, invoice),
         "issued_at": invoice.finalised_at,
         "due_at": invoice.finalised_at or invoice.finalise_due_at,
         "next_charge_at": invoice.charge_due_at,
         "paid_at": invoice.paid_at,
         "billed_to": invoice.billed_to,
-        "lines": [
-            {
-                "kind": line.kind,
-                "description": line.description,
-                "quantity": line.quantity,
-                "unit": line.unit,
-                "unit_price": line.unit_price,
-                "amount": queries.money(line.amount_minor, currency),
-                "instance_id": line.instance_id,
-            }
-            for line in await queries.lines_of(session, invoice.id)
-        ],
+        "lines": [queries.shown_line(line, currency) for line in await queries.lines_of(session, invoice.id)],
         "payments": await list_of_invoice(session, invoice.id),
         "credit_notes": [
             queries.shown_note(note, invoice.number) for note in await queries.credit_notes_of(session, invoice.id)
         ],
     }
+
+
+async def _pay_now(session: AsyncSession, invoice: Invoice) -> dict[str, Any] | None:
+    if not invoice.open_minor or await has_payment_under_way(session, invoice.id):
+        return None
+    account = await session.get_one(Account, invoice.owner_id)
+    balance_minor = await settling.usable_balance(session, account)
+    given = allocate(invoice.open_minor, account.promotional_minor, balance_minor)
+    amounts = {
+        "promotional": given.promotional_minor,
+        "balance": given.balance_minor,
+        "card": given.card_minor,
+        "carried": given.debt_minor,
+    }
+    return {name: queries.money(amount, invoice.currency) for name, amount in amounts.items()}
 
 
 async def invoice_pdf(database: Database, owner_id: UUID, name: str, seller: Seller) -> tuple[str, bytes]:

@@ -11,7 +11,7 @@ from billing.domain.invoices import InvoiceKind, InvoiceState, Line, LineKind, t
 from billing.domain.meter import Levels
 from billing.domain.months import month, month_number
 from billing.domain.prices import PriceBook, Version
-from billing.models import Account, Adjustment, Instance, InstanceMonth, Invoice, Meter, UsagePeriod
+from billing.models import Account, Adjustment, CreditNote, Instance, InstanceMonth, Invoice, Meter, UsagePeriod
 from billing.operations import credit_notes, invoices, lines, meters, price_books
 from billing.queries import metering as metering_queries
 from billing.queries import periods as queries
@@ -21,6 +21,14 @@ from shared.db import Database
 GRACE = timedelta(hours=1)
 """How long an invoice stays a draft, so that measurements still on their way are in it."""
 BATCH = 50
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the end of an instance came to: its last invoice, if it cost anything more, and what was given back."""
+
+    invoice: Invoice | None
+    notes: Sequence[CreditNote]
 
 
 @dataclass
@@ -97,7 +105,7 @@ async def next_close(session: AsyncSession, account: Account, after: datetime) -
 
 async def settle(
     session: AsyncSession, account: Account, instance: Instance, returned_at: datetime, now: datetime
-) -> None:
+) -> Settled:
     """A locked account's instance is gone: what was used is invoiced, what was paid ahead is given back against it."""
     end = max(returned_at.replace(microsecond=0), instance.anchor_at)
     while account.close_due_at is not None and account.close_due_at <= end:
@@ -113,11 +121,16 @@ async def settle(
         # A draft has no tax on it yet, and what the owner has with us pays first.
         owed = invoice.net_minor + tax_on(invoice.net_minor, await invoices.tax_rate_of(session, account))
         owed -= account.promotional_minor + max(account.balance_minor, 0)
+    notes = []
     for paid in await queries.months_after(session, instance.id, end):
-        owed -= await _give_back(session, account, instance, paid, end, owed, now)
+        note = await _give_back(session, account, instance, paid, end, owed, now)
+        if note is not None:
+            notes.append(note)
+            owed -= note.to_balance_minor
     if invoice is not None:
         await invoices.finalise(session, account, invoice, now)
     account.close_due_at = await next_close(session, account, end)
+    return Settled(invoice, notes)
 
 
 async def correct_storage(session: AsyncSession, account: Account, since: datetime, now: datetime) -> None:
@@ -236,18 +249,17 @@ async def _give_back(
     end: datetime,
     owed: int,
     now: datetime,
-) -> int:
-    """The unused part of a month paid ahead; how much of it stays as balance for what is owed."""
+) -> CreditNote | None:
+    """The unused part of a month paid ahead; of it stays as balance what is owed."""
     invoice = await session.get(Invoice, paid.invoice_id) if paid.invoice_id else None
     unused = lines.unused(paid, end)
     if invoice is None or invoice.state == InvoiceState.VOID or unused == 0:
-        return 0
-    note = await credit_notes.credit(
+        return None
+    return await credit_notes.credit(
         session, account, await _final(session, account, invoice, now), unused,
         f"{instance.name} was returned; {lines.span(max(end, paid.started_at), paid.ended_at)} was not used",
         f"instance:{instance.id}:{paid.started_at.isoformat()}", now, keep_as_balance_minor=max(owed, 0),
     )  # fmt: skip
-    return 0 if note is None else note.to_balance_minor
 
 
 async def _close_storage(

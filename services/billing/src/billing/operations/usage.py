@@ -1,6 +1,7 @@
 """What an owner looks at: this period so far, by backup, by instance and by day, and what it will come to."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
@@ -22,6 +23,20 @@ from billing.queries import periods as period_queries
 from billing.schemas.money import Money
 
 LONGEST = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """An owner's instances together, each in the month of its own that is paid.
+
+    Args:
+        included_bytes: By their plans.
+        above_bytes: What went beyond, instance by instance: what one leaves unused is none of another's.
+    """
+
+    included_bytes: int = 0
+    used_bytes: int = 0
+    above_bytes: int = 0
 
 
 async def read(session: AsyncSession, owner_id: UUID, now: datetime) -> dict[str, Any]:
@@ -97,6 +112,22 @@ async def read_days(
         }
         for each in days
     ]
+
+
+async def read_traffic(session: AsyncSession, owner_id: UUID, now: datetime) -> Traffic:
+    """What the owner's instances sent and received: as many statements for all as for one."""
+    live = await period_queries.live_instances(session, owner_id)
+    if not live:
+        return Traffic()
+    book = await price_books.current(session)
+    counts = await period_queries.month_counts(session, owner_id, now)
+    included = used = above = 0
+    for instance in live:
+        place = (instance.provider, instance.region)
+        free = book.named(instance.price_version).region(place).plans[instance.plan].included_traffic_bytes
+        passed = traffic_bytes(*counts.get(instance.id, (None, [])))
+        included, used, above = included + free, used + passed, above + max(0, passed - free)
+    return Traffic(included, used, above)
 
 
 def _period(account: Account | None, meter: Meter | None, now: datetime) -> tuple[datetime | None, datetime | None]:

@@ -106,6 +106,18 @@ async def list_notices(
     return [dict(row._mapping) for row in (await (await session.connection()).execute(query)).all()]
 
 
+def shown_line(line: InvoiceLine, currency: str) -> dict[str, Any]:
+    return {
+        "kind": line.kind,
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit": line.unit,
+        "unit_price": line.unit_price,
+        "amount": money(line.amount_minor, currency),
+        "instance_id": line.instance_id,
+    }
+
+
 def shown_note(note: CreditNote, invoice_number: str | None) -> dict[str, Any]:
     return {
         "credit_note_id": note.id,

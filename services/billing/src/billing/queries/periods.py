@@ -1,10 +1,11 @@
 """Instances, their counters, closed periods and what is to be closed."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, union
+from sqlalchemy import exists, func, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing.domain.counters import Count
@@ -88,6 +89,44 @@ async def counts_between(session: AsyncSession, instance_id: UUID, start: dateti
         InstanceSample.instance_id == instance_id, InstanceSample.measured_at >= start, InstanceSample.measured_at < end
     )
     return [Count(*row) for row in await session.execute(found.order_by(InstanceSample.measured_at))]
+
+
+async def month_counts(
+    session: AsyncSession, owner_id: UUID, now: datetime
+) -> dict[UUID, tuple[Count | None, list[Count]]]:
+    """By live instance of the owner: the last reading before the month that is paid, and those in it until now."""
+    earlier = (
+        select(func.max(InstanceSample.measured_at).label("at"))
+        .where(InstanceSample.instance_id == Instance.id, InstanceSample.measured_at < Instance.period_start)
+        .correlate(Instance)
+        .lateral()
+    )
+    found = (
+        select(
+            Instance.id,
+            InstanceSample.measured_at < Instance.period_start,
+            InstanceSample.measured_at,
+            InstanceSample.traffic_bytes,
+            InstanceSample.disk_bytes,
+        )
+        .select_from(Instance)
+        .join(earlier, true())
+        .join(InstanceSample, InstanceSample.instance_id == Instance.id)
+        .where(
+            Instance.owner_id == owner_id,
+            Instance.returned_at.is_(None),
+            InstanceSample.measured_at >= func.coalesce(earlier.c.at, Instance.period_start),
+            InstanceSample.measured_at < func.least(Instance.period_end, now),
+        )
+    )
+    before: dict[UUID, Count] = {}
+    within: dict[UUID, list[Count]] = defaultdict(list)
+    for instance_id, is_before, at, traffic, disk in await session.execute(found):
+        if is_before:
+            before[instance_id] = Count(at, traffic, disk)
+        else:
+            within[instance_id].append(Count(at, traffic, disk))
+    return {instance_id: (before.get(instance_id), within[instance_id]) for instance_id in {*before, *within}}
 
 
 async def next_renewal(session: AsyncSession, owner_id: UUID) -> datetime | None:

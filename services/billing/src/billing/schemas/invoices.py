@@ -81,6 +81,15 @@ class PaidFrom(BaseModel):
     credited: Money
 
 
+class PayNow(BaseModel):
+    """From where an invoice would be paid if its owner asked for that now."""
+
+    promotional: Money
+    balance: Money
+    card: Money = Field(description="What a card would be charged, with `carried`; 0 when none is needed.")
+    carried: Money = Field(description="Sums of earlier invoices that were too little for a card by themselves.")
+
+
 class CreditNoteRead(BaseModel):
     """A part of an invoice that was taken back, and where the money went."""
 
@@ -107,8 +116,24 @@ class InvoiceRead(InvoiceSummary):
     billed_to: BillingDetails
     lines: list[InvoiceLineRead]
     paid: PaidFrom
+    pay_now: PayNow | None = Field(description="Null when nothing is owed, or a payment of it is under way.")
     payments: list[PaymentRead]
     credit_notes: list[CreditNoteRead]
+
+
+class SettlementRead(BaseModel):
+    """What the return of an instance would come to at an instant: its last invoice, and what is given back."""
+
+    instance_id: UUID
+    as_of: datetime
+    lines: list[InvoiceLineRead] = Field(description="Of the invoice: what was used up to then, backup storage too.")
+    charge: Money = Field(description="What that invoice would be, with tax.")
+    due: Money = Field(description="Of that, what is left to be paid by card.")
+    given_back: Money = Field(description="Of the month that is paid ahead, with tax; the next four say where it goes.")
+    to_card: Money
+    to_balance: Money = Field(description="Pays the invoice first.")
+    to_promotional: Money
+    no_longer_owed: Money = Field(description="Was not paid yet, and need not be any more.")
 
 
 class InvoicePay(BaseModel):

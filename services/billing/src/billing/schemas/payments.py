@@ -39,6 +39,19 @@ class PaymentMethodCreate(BaseModel):
         return self
 
 
+class PaymentFormRead(BaseModel):
+    """How a card is given here."""
+
+    provider: Literal["sandbox", "stripe"] = Field(
+        description="`sandbox` takes a test card as it is typed; no real money moves. With `stripe` a form of Stripe's "
+        "own gives a token for the card."
+    )
+    publishable_key: str | None = Field(
+        description="What Stripe's form is opened with; null where there is none, and a token is made elsewhere.",
+        examples=["pk_live_51Pq…"],
+    )
+
+
 class PaymentMethodRead(BaseModel):
     payment_method_id: UUID
     provider: str
