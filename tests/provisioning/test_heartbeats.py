@@ -13,8 +13,8 @@ from provisioning.models import AgentOrder, HistoryEntry
 from provisioning.operations import agents
 from provisioning.operations.agents import PHASES, Heartbeat
 from tests.support.agent_double import AgentDouble
-from tests.support.instances import change, counted_statements, put_agent, put_instance, put_order, row_of, told
-from tests.support.running import Running
+from tests.support.instances import change, put_agent, put_instance, put_order, row_of, told
+from tests.support.running import Running, counted_statements
 from tests.support.tokens import TokenIssuer
 
 MEASURED = "provisioning.instance.usage_measured.v1"

@@ -65,6 +65,20 @@ async def test_a_list_is_filtered_by_state_and_by_backup(client: Client, catalog
     assert refused.status_code == 422
 
 
+async def test_a_list_is_of_those_that_go_on_or_of_those_that_are_over(client: Client, cloud: Cloud) -> None:
+    going = [await client.begin(), (await cloud.to(CloudState.RESTORING))[0]]
+    over = [await client.begin(), (await cloud.to(CloudState.COMPLETED, "b@olares.com"))[0]]
+    await client.report(over[0], "failed", reason="no")
+
+    async def listed(**params: Any) -> set[str]:
+        answer = await client.restore.api.get("/api/v1/restores", headers=client.headers, params=params)
+        return {item["restore_id"] for item in answer.json()["items"]}
+
+    assert await listed(live=True) == set(going)
+    assert await listed(live=False) == set(over)
+    assert await listed() == {*going, *over}
+
+
 async def test_a_list_that_did_not_change_is_not_sent_again(client: Client) -> None:
     restore_id = await client.begin()
     first = await client.restore.api.get("/api/v1/restores", headers=client.headers)

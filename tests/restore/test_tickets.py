@@ -35,6 +35,18 @@ async def test_a_ticket_comes_with_its_command_a_guide_and_the_plain_way(client:
     assert restore["expires_at"] == issued["expires_at"]
 
 
+async def test_the_guide_ends_with_the_backup_url_where_there_is_one(client: Client, snapshot: Snapshot) -> None:
+    assert (await client.issue())["backup_url"] is None
+    snapshot.backup_url = "aHR0cHM6Ly9zMy5zcGFjZS5hbWF6b25hd3MuY29tL2I="
+    issued = await client.issue()
+    assert issued["backup_url"] == snapshot.backup_url
+    last = issued["guide"][-1]
+    assert last["command"] == snapshot.backup_url
+    assert "Settings > Restore" in last["text"]
+    assert [step["command"] for step in issued["guide"] if step["command"]] == [issued["command"], snapshot.backup_url]
+    assert issued["ticket"] not in str(last)
+
+
 async def test_a_backup_stands_for_its_latest_snapshot(
     restore: Running, headers: dict[str, str], snapshot: Snapshot, catalog: CatalogDouble
 ) -> None:

@@ -35,6 +35,7 @@ class RestorableSnapshot(BaseModel):
     taken_at: datetime
     size_processed_bytes: int | None
     path: str | None
+    backup_url: str | None = None
 
 
 class KeyFile(BaseModel):

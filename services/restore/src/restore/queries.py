@@ -84,6 +84,7 @@ async def list_restores(
     *,
     state: str | None,
     target: str | None,
+    live: bool | None,
     backup_id: UUID | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
@@ -94,6 +95,8 @@ async def list_restores(
         found = found.where(Restore.target == target)
     if state is not None:
         found = found.where(Restore.state == state)
+    if live is not None:
+        found = found.where(Restore.ended_at.is_(None) if live else Restore.ended_at.is_not(None))
     if backup_id is not None:
         found = found.where(Restore.backup_id == backup_id)
     if after is not None:

@@ -30,6 +30,9 @@ async def list_restores(
     tx: ReadTx,
     target: Annotated[Literal["local", "cloud"] | None, Query(description="Only those to there.")] = None,
     state: Annotated[AnyState | None, Query(description="Only those in this state.")] = None,
+    live: Annotated[
+        bool | None, Query(description="Only those that are not over, or only those that are; a failed one is over.")
+    ] = None,
     backup_id: Annotated[UUID | None, Query(description="Only those of this backup.")] = None,
 ) -> Response:
     """The owner's restores, newest first. For the owner, with the scope `restores:read`."""
@@ -38,6 +41,7 @@ async def list_restores(
         caller.owner_id,
         state=state,
         target=target,
+        live=live,
         backup_id=backup_id,
         after=paging.after(datetime, UUID),
         limit=paging.limit,

@@ -48,7 +48,8 @@ async def issue_ticket(
             "restore_id": issued.restore_id,
             "snapshot": snapshot,
             "command": guide.restore_command(issued.ticket, origin),
-            "guide": guide.steps(issued.ticket, origin),
+            "guide": guide.steps(issued.ticket, origin, snapshot.backup_url),
+            "backup_url": snapshot.backup_url,
             "plain_restic": {
                 "environment": guide.ENVIRONMENT,
                 "commands": guide.plain_restic(str(issued.restore_id), snapshot.restic_id, origin),

@@ -32,8 +32,13 @@ def restore_command(ticket: str, origin: str) -> str:
     return f"space restore --ticket {shlex.quote(ticket)} --origin {shlex.quote(origin)}"
 
 
-def steps(ticket: str, origin: str) -> list[Step]:
-    """The restoration guide."""
+def steps(ticket: str, origin: str, backup_url: str | None = None) -> list[Step]:
+    """The restoration guide; where the snapshot has a Backup Url, it ends with the way by an Olares device."""
+    on_device = [] if backup_url is None else [_on_device(backup_url)]
+    return [*_by_command(ticket, origin), *on_device]
+
+
+def _by_command(ticket: str, origin: str) -> list[Step]:
     return [
         Step(
             "Prepare the machine",
@@ -56,6 +61,15 @@ def steps(ticket: str, origin: str) -> list[Step]:
             "If the restore is interrupted, run the same command again within 24 hours: it goes on from where it was.",
         ),
     ]
+
+
+def _on_device(backup_url: str) -> Step:
+    return Step(
+        "Or restore on an Olares device",
+        "On a device that is connected to this Space, open Settings > Restore and paste this Backup Url. The device "
+        "asks for the backup password. The ticket is not needed there.",
+        backup_url,
+    )
 
 
 def plain_restic(restore_id: str, restic_id: str, origin: str) -> list[str]:

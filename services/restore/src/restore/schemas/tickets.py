@@ -101,6 +101,9 @@ class TicketIssued(BaseModel):
     snapshot: SnapshotRead
     command: str = Field(examples=["space restore --ticket srt_… --origin https://space.example.com"])
     guide: list[GuideStep]
+    backup_url: str | None = Field(
+        description="What an Olares device restores the snapshot by, without any secret; null if none can."
+    )
     plain_restic: PlainRestic
 
 
