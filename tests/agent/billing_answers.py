@@ -164,6 +164,7 @@ INVOICE: dict[str, Any] = INVOICE_SUMMARY | {
     "tax_rate": "0.19",
     "billed_to": {"name": "Alice", "country": "DE", "address_lines": [], "tax_id": None, "email": None},
     "paid": {"promotional": usd(0), "balance": usd(0), "card": usd(0), "credited": usd(0)},
+    "pay_now": {"promotional": usd(1000), "balance": usd(0), "card": usd(1432), "carried": usd(0)},
     "credit_notes": [],
     "lines": [
         {
@@ -183,6 +184,7 @@ PAID: dict[str, Any] = INVOICE | {
     "due": usd(0),
     "paid_at": "2026-12-02T10:30:00Z",
     "paid": {"promotional": usd(1000), "balance": usd(0), "card": usd(1432), "credited": usd(0)},
+    "pay_now": None,
     "payments": [FAILED, PAYMENT],
     "next_charge_at": None,
     "credit_notes": [

@@ -35,6 +35,9 @@ def test_help_names_the_commands_and_the_exit_codes() -> None:
         ["terminus", "list"],
         ["device", "add"],
         ["token", "list"],
+        ["session", "list"],
+        ["olares"],
+        ["backup-url", "docs"],
     ],
     ids=" ".join,
 )
@@ -110,7 +113,7 @@ def test_wrong_usage_with_json_is_one_document(arguments: list[str]) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("noun", ["device remove", "token remove", "restore show", "restore cancel"])
+@pytest.mark.parametrize("noun", ["device remove", "token remove", "session remove", "restore show", "restore cancel"])
 def test_what_cannot_be_an_id_is_usage(noun: str) -> None:
     done = space(*noun.split(), "nope", "--json", SPACE_ORIGIN="http://127.0.0.1:9", SPACE_API_TOKEN="t")
 

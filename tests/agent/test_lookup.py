@@ -108,3 +108,10 @@ def test_a_task_named_without_a_terminus_is_where_the_service_puts_it(
     else:
         assert task is not None
         assert (task.terminus_id and str(task.terminus_id)) == found_under
+
+
+def test_a_devices_task_of_the_same_name_is_not_backed_up_into(client: Client, scripted: Any) -> None:
+    task = {"backup_id": FIRST, "name": "docs", "state": "active", "terminus_id": None, "device_backup_id": HOME}
+    scripted.answers["GET", "/backups"] = lambda _: (200, {"items": [task], "next_cursor": None})
+
+    assert lookup.backup_of(client, "docs", None) is None

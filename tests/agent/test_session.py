@@ -26,6 +26,7 @@ def tokens(number: int, expires_in: int = 600) -> dict[str, Any]:
             "owner_id": "7d3d7c3e-0000-4000-8000-000000000001",
             "did": "did:key:z6Mk",
             "olares_name": "alice@olares.com",
+            "name_is_provisional": False,
             "created_at": "2026-01-01T00:00:00Z",
         },
     }

@@ -45,6 +45,7 @@ _HINTS = {
     "instance_busy": "`space instance show NAME` shows its status and what can be done with it.",
     "instance_over": "`space instances` lists those that live.",
     "offer_unknown": "`space offers` lists what there is.",
+    "backup_url_impossible": "`space restore` restores every backup, whatever made it.",
     "too_many_streams": "Stop another `space instance log --follow`, or leave out --follow.",
     "provider_unavailable": "It is not known whether this was done: see `space balance` and `space invoices` first.",
 }

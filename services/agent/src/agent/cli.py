@@ -18,11 +18,13 @@ from agent.commands import (
     instances,
     invoices,
     offers,
+    olares,
     payment_methods,
     prices,
     quota,
     restore,
     restores,
+    sessions,
     terminus,
     tokens,
     usage,
@@ -53,6 +55,7 @@ app.command("logout")(account.logout)
 app.command("whoami")(account.whoami)
 app.add_typer(devices.app, name="device")
 app.add_typer(tokens.app, name="token")
+app.add_typer(sessions.app, name="session")
 app.add_typer(terminus.app, name="terminus")
 app.add_typer(backup.app, name="backup")
 app.command("backups")(backups.backups)
@@ -61,6 +64,8 @@ app.command("delete")(backups.delete)
 app.command("undelete")(backups.undelete)
 app.add_typer(restore.app, name="restore")
 app.command("restores")(restores.restores)
+app.command("olares")(olares.olares)
+app.command("backup-url")(olares.backup_url)
 app.command("quota")(quota.quota)
 app.command("usage")(usage.usage)
 app.command("prices")(prices.prices)

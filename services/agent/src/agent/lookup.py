@@ -44,14 +44,15 @@ def backup(client: Client, name_or_id: str) -> JsonObject:
 
 
 def backup_of(client: Client, name: str, terminus: Terminus | None) -> Backup | None:
-    """The live task with this name under this Terminus.
+    """The live task of `space` with this name under this Terminus; an Olares device's of this name is another.
 
     Without a Terminus it is the task under none, or the one under the owner's only Terminus: that is where the service
     puts a task that names none.
     """
     query: JsonObject = {"name": name, "terminus_id": None if terminus is None else str(terminus.terminus_id)}
     found = [api.parse(Backup, item) for item in client.items("/backups", query)]
-    live = {task.terminus_id: task for task in found if task.name == name and task.state == "active"}
+    ours = [task for task in found if task.name == name and task.device_backup_id is None]
+    live = {task.terminus_id: task for task in ours if task.state == "active"}
     if terminus is not None:
         return live.get(terminus.terminus_id)
     if None in live or not live:

@@ -44,12 +44,29 @@ def open_client(given_origin: str | None = None, given_ca_file: Path | None = No
     api_token = os.environ.get("SPACE_API_TOKEN")
     if api_token:
         return Client(address, tokens=ApiToken(address, api_token, ca_file), ca_file=ca_file)
+    return open_kept(address, ca_file)
+
+
+def open_kept(given_origin: str | None = None, given_ca_file: Path | None = None) -> Client:
+    """A client that is signed in as a person, by the kept session.
+
+    Raises:
+        NotSignedIn: There is none, or it is one of another origin.
+    """
+    address = origin(given_origin)
+    ca_file = given_ca_file or kept_ca_file(address)
     kept = _kept_session()
     if kept is None:
         raise NotSignedIn
     if kept["origin"] != address:
         raise NotSignedIn(f"You are signed in to {kept['origin']}, not to {address}.", code="signed_in_elsewhere")
     return Client(address, tokens=KeptSession(address, ca_file), ca_file=ca_file)
+
+
+def is_kept(given_origin: str | None = None) -> bool:
+    """Whether there is a session of this origin."""
+    kept = _kept_session()
+    return kept is not None and kept["origin"] == origin(given_origin)
 
 
 def open_anonymous(given_origin: str | None = None, ca_file: Path | None = None) -> Client:

@@ -37,6 +37,13 @@ class Tokens(Answer):
     owner: Owner
 
 
+class ConsoleLink(Answer):
+    """What signs a browser in, once."""
+
+    link: SecretStr
+    expires_at: datetime
+
+
 class ExchangedToken(Answer):
     access_token: SecretStr
     expires_in: int
@@ -55,6 +62,8 @@ class Backup(Answer):
     path: str | None = None
     state: str
     snapshot_count: int | None = None
+    device_backup_id: UUID | None = None
+    """Of an Olares device's task, which that device alone writes."""
 
 
 class Snapshot(Answer):
@@ -63,6 +72,16 @@ class Snapshot(Answer):
     restic_id: str
     taken_at: datetime
     status: str
+
+
+class BackupUrl(Answer):
+    backup_url: str
+
+
+class OlaresToken(Answer):
+    userid: str
+    token: SecretStr
+    expires_at: datetime
 
 
 class KeyFileAnswer(Answer):
