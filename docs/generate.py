@@ -1,4 +1,4 @@
-"""Writes what the code knows about itself: events, errors, state diagrams; ``--check`` only says what is stale."""
+"""Writes what the code knows of itself: events, errors, APIs, state diagrams; ``--check`` only says what is stale."""
 
 import importlib
 import importlib.metadata
@@ -39,6 +39,7 @@ def main() -> int:
             print(f"{path.relative_to(ROOT)} is out of date: make docs")
         return 1 if stale else 0
     for path, content in pages():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(content)
     return 0
 
@@ -50,7 +51,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "errors.md", errors_page()
     provisioner = ROOT / "docs" / "provisioner.md"
     yield provisioner, FIELDS.sub(fields, provisioner.read_text())
-    for name in sorted(services()):
+    for name, service in sorted(services().items()):
+        yield ROOT / "docs" / "openapi" / f"{name}.json", json.dumps(service.create_api().openapi(), indent=2) + "\n"
         readme = ROOT / "services" / name / "README.md"
         if readme.exists() and STATES.search(readme.read_text()):
             yield readme, STATES.sub(partial(drawn, name), readme.read_text())

@@ -16,11 +16,13 @@ from tests.support.databases import Databases
 from tests.support.tokens import TokenIssuer
 
 TESTS = Path(__file__).parent
-LONGEST = ("system", "local", "deploy", "provisioning")
+LONGEST = ("system", "console", "local", "deploy", "provisioning")
 """Folders whose files take longest; the others follow by name."""
 WHOLE_SYSTEMS = 2
 """How many systems a parallel run starts for the tests of the whole system."""
-SERVERS = frozenset({"postgres", "rabbitmq", "databases", "servers_home", "home", "system", "running_system"})
+SERVERS = frozenset(
+    {"postgres", "rabbitmq", "databases", "servers_home", "home", "system", "running_system", "browser"}
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,13 +47,16 @@ def pytest_collection_finish() -> None:
 class Dealer(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """Deals out whole files; those that use one running system go to few workers, one after another.
 
-    Each worker starts a system of its own, which is idle but not free once its last test is over.
+    Each worker starts a system of its own, which is idle but not free once its last test is over. The console's go to
+    one worker, for the same reason.
     """
 
     _sharing = [f"tests/system/{path.name}" for path in sorted((TESTS / "system").glob("test_*.py"))]
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
+        if file.startswith("tests/console/"):
+            return "console"
         return f"system {self._sharing.index(file) % WHOLE_SYSTEMS}" if file in self._sharing else file
 
 

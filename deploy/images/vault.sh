@@ -14,6 +14,7 @@ exec rclone serve s3 \
     --dir-cache-time=1ms \
     --vfs-cache-mode=off \
     --etag-hash= \
+    --no-unicode-normalization \
     --no-cleanup \
     --config=/tmp/rclone.conf \
     --cache-dir=/tmp/cache \

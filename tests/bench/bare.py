@@ -11,8 +11,13 @@ PAGE = """
     SELECT b.id AS backup_id, b.name, b.terminus_id, t.name AS terminus_name, b.kind,
            CASE WHEN b.kind = 'path' THEN b.source END AS path, CASE WHEN b.kind = 'app' THEN b.source END AS app,
            b.state, b.created_at, b.first_snapshot_at, b.latest_snapshot_at, b.latest_snapshot_id, b.snapshot_count,
-           b.storage_bytes, b.measured_at, coalesce(b.state = 'active' AND b.overdue_at < now(), false) AS overdue,
-           b.delete_due_at, b.discovered, b.repository
+           b.storage_bytes, b.measured_at,
+           ((extract(epoch FROM b.overdue_at - b.latest_snapshot_at) - 7200) / 2)::bigint AS usual_interval_seconds,
+           coalesce(b.state = 'active' AND b.stopped_at IS NULL AND b.overdue_at < now(), false) AS overdue,
+           EXISTS (SELECT FROM snapshots s WHERE s.backup_id = b.id AND s.status = 'damaged'
+                   AND (b.latest_snapshot_at IS NULL OR s.taken_at > b.latest_snapshot_at)) AS newest_is_damaged,
+           CASE WHEN b.state <> 'deleted' THEN b.delete_due_at END AS delete_due_at, b.stopped_at, b.device_backup_id,
+           b.discovered, b.repository
     FROM backups b LEFT JOIN terminus t ON t.id = b.terminus_id
     WHERE b.owner_id = $1 AND b.state <> 'deleted'
     ORDER BY b.created_at DESC, b.id DESC LIMIT 21

@@ -1,6 +1,5 @@
 """What every issuer of storage keys must do: the vault for real, and a store that speaks STS (moto, over HTTP)."""
 
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -15,18 +14,15 @@ import pytest_asyncio
 from catalog.adapters.aws import AwsIssuer
 from catalog.domain.gate import Access
 from catalog.operations.measure import measure_due_backup
-from catalog.ports import Place
-from space_local import ports
-from space_local.process import Child
+from catalog.ports import OlaresAddress, Place
 from space_local.rabbitmq import RabbitMQ
 from tests.support.databases import Databases
 from tests.support.store import Store, store_at_work, tree_hash
+from tests.support.sts_store import BUCKET, sts_store_at_work
 from tests.support.tokens import Owner, TokenIssuer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BUCKET = "space-backups"
-ROLE = "arn:aws:iam::123456789012:role/space-owner"
 HASH = "ab" * 32
 
 
@@ -43,34 +39,8 @@ async def store(
         async with store_at_work(databases, issuer, rabbitmq.url, home) as store:
             yield store
         return
-    port = ports.pick()
-    moto = Child("moto", [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], home)
-    moto.spawn()
-    await moto.until_ready(lambda: answers(port), 60)
-    endpoint = f"http://127.0.0.1:{port}"
-    await make_bucket(endpoint)
-    aws = {
-        "storage_issuer": "aws",
-        "aws_bucket": BUCKET,
-        "aws_role_arn": ROLE,
-        "aws_endpoint_url": endpoint,
-        "aws_access_key_id": "catalog",
-        "aws_secret_access_key": "catalog-secret",
-    }
-    async with store_at_work(databases, issuer, rabbitmq.url, home, **aws) as store:
+    async with sts_store_at_work(databases, issuer, rabbitmq.url, home) as store:
         yield store
-    await moto.stop()
-
-
-async def answers(port: int) -> bool:
-    return ports.accepts(port)
-
-
-async def make_bucket(endpoint: str) -> None:
-    async with aioboto3.Session().client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y"
-    ) as client:
-        await client.create_bucket(Bucket=BUCKET)
 
 
 @pytest.fixture
@@ -128,6 +98,34 @@ async def test_the_address_names_the_owner_and_the_backup_in_the_clients_form(st
     assert prefix.count("-") == 1
     assert folder == "olares-backups"
     assert repository.endswith(f"-{backup_id}")
+
+
+async def test_olares_devices_are_told_an_address_that_leads_to_the_same_place_or_none(store: Store) -> None:
+    """They build ``https://s3.<host>.amazonaws.com/<bucket>/<prefix>``; what is before an ``@`` is no host."""
+    issuer, settings = store.runtime.adapters.issuer, store.runtime.settings
+    address = issuer.olares_address()
+    if store.runtime.adapters.vault is None:
+        assert address is None
+        assert AwsIssuer(settings.model_copy(update={"aws_endpoint_url": None, "aws_region": "eu-central-1"}),
+                         aioboto3.Session()).olares_address() == OlaresAddress(
+            cloud="aws", region_id="eu-central-1", host="eu-central-1", bucket=BUCKET
+        )  # fmt: skip
+        return
+    assert address is not None
+    port = str(settings.vault_endpoint).rstrip("/").rpartition(":")[2]
+    assert address == OlaresAddress(
+        cloud="aws", region_id="space", host=f"space@127.0.0.1:{port}/vault/p1", bucket="backups"
+    )
+    place = Place("did:key:z6MkX-0123456789ab", "demo")
+    built = f"https://s3.{address.host}.amazonaws.com/{address.bucket}/{place.prefix}/olares-backups/demo"
+    assert issuer.repository_url(place) == "s3:https://" + built.partition("@")[2]
+
+
+async def test_where_older_clients_wrote_has_an_address_of_its_own(store: Store) -> None:
+    issuer = store.runtime.adapters.issuer
+    url = issuer.repository_url(Place("did:key:z6MkX-0123456789ab", "/restic/plan"))
+    assert url.endswith("/did:key:z6MkX-0123456789ab/restic/plan")
+    assert issuer.location("did:key:z6MkX-0123456789ab").root.endswith("did:key:z6MkX-0123456789ab/")
 
 
 async def test_a_store_that_is_away_gives_no_keys_and_says_so(store: Store, issuer: TokenIssuer) -> None:
@@ -188,6 +186,27 @@ async def test_a_key_reaches_its_own_repository_and_no_further(
     assert (answer.status_code != 403) is allowed, answer.text
     if not allowed:
         assert "<Code>AccessDenied</Code>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("action", "path", "reader"),
+    [
+        ("s3:GetObject", f"photos/data/ab/{HASH}", True),
+        ("s3:PutObject", f"photos/locks/{HASH}", True),
+        ("s3:DeleteObject", f"photos/locks/{HASH}", True),
+        ("s3:PutObject", f"photos/data/ab/{HASH}", False),
+        ("s3:DeleteObject", f"photos/data/ab/{HASH}", False),
+        ("s3:PutObject", f"photos/snapshots/{HASH}", False),
+    ],
+)
+async def test_of_all_repositories_sts_lets_a_device_without_room_read_and_lock(
+    store: Store, action: str, path: str, reader: bool
+) -> None:
+    settings = store.runtime.settings.model_copy(update={"aws_bucket": BUCKET})
+    policy = AwsIssuer(settings, aioboto3.Session()).policy(Place("did:key:z6MkX-0123456789ab"), Access.READ)
+    assert policy_allows(policy, action, f"did:key:z6MkX-0123456789ab/olares-backups/{path}") is reader
+    assert not policy_allows(policy, action, f"did:key:z6MkX-0123456789ab/restic/{path}")
+    assert not policy_allows(policy, action, f"did:key:z6MkY-0123456789ab/olares-backups/{path}")
 
 
 _kept: dict[int, list[dict[str, Any]]] = {}

@@ -13,7 +13,9 @@ import pytest
 from shared.errors import STATUS, ServiceError
 from tests.deploy.support import ROOT, SERVICES
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("s*/**/README.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("s*/README.md"), *ROOT.glob("s*/*/README.md")]
+)
 
 
 def test_generated_pages_are_up_to_date() -> None:

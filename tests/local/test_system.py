@@ -22,6 +22,9 @@ from space_local.members import MEMBERS
 from space_local.options import Options
 from space_local.process import start_ticks
 from space_local.system import System
+from tests.support.larepass import LarePass
+
+DID = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
 
 
 @contextmanager
@@ -64,6 +67,7 @@ def command_environment(options: Options) -> dict[str, str]:
         "SPACE_HOME": str(options.home),
         "SPACE_ORIGIN_PORT": str(options.origin_port),
         "SPACE_STORE_PORT": str(options.store_port),
+        "SPACE_ORIGIN": options.public_origin or "",
     }
 
 
@@ -93,6 +97,13 @@ def test_run_says_where_it_is_and_stop_ends_all_of_it(options: Options) -> None:
         assert httpx.get(f"{origin.strip()}/readyz").status_code == 200
 
         assert command(options, "invite").stdout.startswith("spi_")
+        bound = command(options, "invite", "--did", DID, "--name", "alice@olares.com")
+        assert bound.stdout.startswith("spi_")
+        assert f"{DID} as alice@olares.com" in bound.stdout
+        for wrong in (("--did", DID), ("--name", "bob@olares.com"), ("--did", "did:web:x", "--name", "bob@olares.com")):
+            refused = command(options, "invite", *wrong)
+            assert refused.returncode == 1
+            assert "Traceback" not in refused.stderr
         assert "0 set aside" in command(options, "dead-letters").stdout
 
         book = options.home / "prices.yaml"
@@ -109,6 +120,13 @@ def test_run_says_where_it_is_and_stop_ends_all_of_it(options: Options) -> None:
     assert not (options.home / "origin").exists()
     assert [pid for pid in pids.values() if start_ticks(pid) is not None] == []
     assert command(options, "status").returncode == 3
+
+
+def test_run_says_the_public_origin_and_where_it_listens_itself(options: Options) -> None:
+    with running(replace(options, public_origin="https://space.invalid/")) as process:
+        assert (options.home / "origin").read_text() == "https://space.invalid\n"
+        assert "at https://space.invalid\n" in command(options, "status").stdout
+    assert process.stdout is not None
 
 
 def test_a_killed_run_leaves_nothing_running_and_the_next_goes_on_with_its_data(options: Options) -> None:
@@ -220,6 +238,33 @@ async def test_with_a_host_for_others_the_origin_has_tls_too(options: Options) -
                 f"https://127.0.0.1:{options.origin_port}/readyz", extensions={"sni_hostname": "space.invalid"}
             )
         assert answer.status_code == 200
+
+
+async def test_behind_a_proxy_the_origin_is_the_public_one_and_clients_are_counted_apart(options: Options) -> None:
+    chosen = replace(
+        options,
+        public_origin="https://space.invalid",
+        trusted_proxies="127.0.0.1",
+        settings={"IDENTITY_LIMITS__LOGINS_PER_MINUTE": "5"},
+    )
+    said: list[str] = []
+    async with System(chosen, said.append) as system, httpx.AsyncClient(base_url=chosen.listening) as client:
+        assert [line.partition(" (")[0] for line in said] == [
+            "This machine does not reach itself at https://space.invalid"
+        ]
+        assert (system.origin, system.origin_file.read_text()) == ("https://space.invalid", "https://space.invalid\n")
+        nonce = (await client.post("/api/v1/auth/nonces")).raise_for_status().json()
+        assert nonce["audience"] == "https://space.invalid"
+        # Not on loopback, so by invite.
+        refused = await asyncio.to_thread(LarePass(chosen.listening).scan, "0" * 32)
+        assert (refused.code, "needs an invite" in refused.message) == (403, True)
+
+        async def codes(told: str) -> list[int]:
+            sent = {"X-Forwarded-For": told}
+            return [(await client.post("/v2/user/login", headers=sent)).json()["code"] for _ in range(15)]
+
+        assert 429 in await codes("203.0.113.7")
+        assert 429 not in (await codes("203.0.113.8"))[:1]
 
 
 async def test_a_service_setting_of_the_environment_wins(options: Options) -> None:

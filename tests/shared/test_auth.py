@@ -21,10 +21,12 @@ def verifier(issuer: TokenIssuer) -> TokenVerifier:
 
 async def test_a_token_says_who_and_what_for(verifier: TokenVerifier, issuer: TokenIssuer) -> None:
     owner = Owner()
-    caller = await verifier.verify(issuer.token(owner, Scope.BACKUPS_READ, Scope.BACKUPS_WRITE))
+    ends = int(time.time()) + 300
+    caller = await verifier.verify(issuer.token(owner, Scope.BACKUPS_READ, Scope.BACKUPS_WRITE, exp=ends))
     assert (caller.owner_id, caller.did, caller.olares_name) == (owner.owner_id, owner.did, owner.olares_name)
     assert caller.scopes == {"backups:read", "backups:write"}
     assert isinstance(caller.session_id, UUID)
+    assert caller.expires_at.timestamp() == ends
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Snapshot:
     backup_id: UUID = field(default_factory=uuid4)
     snapshot_id: UUID = field(default_factory=uuid4)
     restic_id: str = "4b" * 32
+    backup_url: str | None = None
 
     def answer(self) -> dict[str, Any]:
         return {
@@ -35,6 +36,7 @@ class Snapshot:
             "size_processed_bytes": 2_512_555_868,
             "path": "/home/alice/Photos",
             "repository": f"photos-{self.backup_id}",
+            "backup_url": self.backup_url,
         }
 
 

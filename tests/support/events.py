@@ -1,6 +1,5 @@
 """Everything that is published, as one more subscriber sees it; and publishing it once more."""
 
-import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ import aio_pika
 
 from shared.broker import EVENTS
 from shared.events.base import Envelope, Event
+from tests.support.waiting import wait_for
 
 QUEUE = "tests.everything"
 
@@ -47,11 +47,11 @@ class Tap:
     def __init__(self, broker_url: str) -> None:
         self._url = broker_url
         self.seen: list[dict[str, Any]] = []
-        asyncio.run(self._open())
+        wait_for(self._open())
 
     def read(self) -> list[dict[str, Any]]:
         """The envelopes of all events since the tap was opened."""
-        asyncio.run(self._drain())
+        wait_for(self._drain())
         return self.seen
 
     def of(self, name: str, **wanted: str) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ class Tap:
     def publish_again(self, envelopes: list[dict[str, Any]], *, fresh_ids: bool) -> None:
         """Publish events that were published before, as they were or as if each had happened again."""
         again = [{**item, "id": str(uuid4())} if fresh_ids else item for item in envelopes]
-        asyncio.run(send(self._url, again))
+        wait_for(send(self._url, again))
 
     def waiting(self, *queues: str) -> int:
         """How many messages wait in these queues."""
@@ -73,7 +73,7 @@ class Tap:
                 found = [await channel.declare_queue(name, passive=True) for name in queues]
                 return sum(queue.declaration_result.message_count or 0 for queue in found)
 
-        return asyncio.run(count())
+        return wait_for(count())
 
     async def _open(self) -> None:
         async with await aio_pika.connect(self._url) as connection:

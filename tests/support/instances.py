@@ -1,15 +1,13 @@
 """Instances put straight into provisioning's database, in any status, with an agent that is known or not."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from provisioning.domain.enrolment import enrolment_secret
 from provisioning.domain.lifecycle import TERMINAL, Status
@@ -92,19 +90,3 @@ async def told(running: Running, event_name: str) -> list[dict[str, Any]]:
     found = select(OutboxMessage.envelope).where(OutboxMessage.event_name == event_name).order_by(OutboxMessage.id)
     async with running.runtime.database.reading() as session:
         return [json.loads(envelope)["data"] for envelope in await session.scalars(found)]
-
-
-@contextmanager
-def counted_statements(running: Running) -> Iterator[list[str]]:
-    """The statements that are executed meanwhile."""
-    statements: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    engine = running.runtime.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

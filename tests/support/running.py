@@ -1,11 +1,12 @@
 """A service in the test's own process: its applications over ASGI, its database real."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from sqlalchemy import event
 
 from shared.service import ROLES, Runtime, Service
 from shared.settings import ServiceSettings
@@ -34,3 +35,19 @@ async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[
             httpx.AsyncClient(transport=internal, base_url="http://internal.test") as inside,
         ):
             yield Running(runtime, api, inside)
+
+
+@contextmanager
+def counted_statements(running: Running) -> Iterator[list[str]]:
+    """The statements that are executed meanwhile."""
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    engine = running.runtime.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

@@ -49,8 +49,21 @@ class Terminal:
         os.write(self._master, line.encode() + b"\n")
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Ctrl-C, once the command waits: Python loses one that comes between its last look and the call that waits."""
+        deadline = time.monotonic() + SECONDS
+        while not self._waits():
+            assert time.monotonic() < deadline, f"the command did not wait within {SECONDS} s:\n{self.shown}"
+            time.sleep(0.05)
         os.write(self._master, b"\x03")
+
+    def _waits(self) -> bool:
+        """Whether each of a few looks in a row found the command asleep (or at its end)."""
+        for _ in range(3):
+            state = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state not in "SZ":
+                return False
+            time.sleep(0.05)
+        return True
 
     def finish(self, seconds: float = SECONDS) -> int:
         """Wait for the command's end; its exit code."""

@@ -22,6 +22,7 @@ from space_local.process import Server
 from space_local.system import ServiceProcess, System
 from tests.support.events import publish
 from tests.support.folders import sum_of_files
+from tests.support.waiting import wait_for
 
 ResultT = TypeVar("ResultT")
 
@@ -67,11 +68,11 @@ class WholeSystem:
         return [name for name, server in self.system.servers.items() if isinstance(server, ServiceProcess)]
 
     def start(self) -> None:
-        asyncio.run(self.system.start())
+        wait_for(self.system.start())
         self._environments = {name: self._service(name).child.environment for name in self.service_names}
 
     def stop(self) -> None:
-        asyncio.run(self.system.stop())
+        wait_for(self.system.stop())
         self.system.destroy()
 
     def heal(self) -> None:
@@ -82,7 +83,7 @@ class WholeSystem:
         for name in self.service_names:
             if self._service(name).child.environment != self._environments[name]:
                 self._service(name).child.environment = self._environments[name]
-                asyncio.run(self._service(name).stop())
+                wait_for(self._service(name).stop())
         self.start_again(*(name for name, server in self.system.servers.items() if not server.running))
 
     def kill(self, *names: str) -> None:
@@ -100,7 +101,7 @@ class WholeSystem:
                 await self.system.servers[name].start()
             await self.system.until_ready()
 
-        asyncio.run(start())
+        wait_for(start())
 
     @contextlib.contextmanager
     def down(self, *names: str) -> Iterator[None]:
@@ -151,7 +152,7 @@ class WholeSystem:
             finally:
                 await connection.close()
 
-        return asyncio.run(run())
+        return wait_for(run())
 
     def unsent_messages(self, service: str) -> int:
         """How many events wait in a service's outbox."""
@@ -212,7 +213,7 @@ class WholeSystem:
         event = InstanceWanted(
             owner_id=owner_id, instance_id=instance_id, instance_name=name, provider="local", region="local", plan=plan
         )
-        asyncio.run(publish(self.system.rabbitmq.url, event))
+        wait_for(publish(self.system.rabbitmq.url, event))
         return instance_id
 
     def machine_folder(self, instance_id: UUID) -> Path:
@@ -241,5 +242,5 @@ class WholeSystem:
         async def stop() -> None:
             await asyncio.gather(*(self._service(name).stop() for name in names))
 
-        asyncio.run(stop())
+        wait_for(stop())
         self.start_again(*names)

@@ -31,6 +31,12 @@ PUBLIC = {
     ("post", "/api/v1/auth/enrol"),
     ("post", "/api/v1/auth/logout"),
     ("get", "/api/v1/auth/jwks.json"),
+    # The credential is in the body, or in a cookie that nothing else reads.
+    ("post", "/api/v1/auth/console/links/redeem"),
+    ("post", "/api/v1/auth/console/qr"),
+    ("post", "/api/v1/auth/console/qr/check"),
+    ("post", "/api/v1/auth/console/refresh"),
+    ("post", "/api/v1/auth/console/logout"),
     # The credential is in the body: the ticket, and the secret that redeemed it.
     ("post", "/api/v1/tickets/redeem"),
     ("post", "/api/v1/restores/{restore_id}/reports"),
@@ -65,6 +71,9 @@ ABOUT_NOBODYS_THING = {
     ("get", "/api/v1/me"),
     ("get", "/api/v1/me/sessions"),
     ("get", "/api/v1/me/devices"),
+    ("post", "/api/v1/auth/olares-tokens"),
+    ("post", "/api/v1/auth/console/links"),
+    ("put", "/api/v1/me/olares-name"),
     ("post", "/api/v1/me/devices/enrolments"),
     ("get", "/api/v1/tokens"),
     ("post", "/api/v1/tokens"),
@@ -75,7 +84,9 @@ ABOUT_NOBODYS_THING = {
     ("post", "/api/v1/quotes"),
     ("get", "/api/v1/orders"),
     ("get", "/api/v1/payment-methods"),
+    ("get", "/api/v1/payment-methods/form"),
     ("post", "/api/v1/payment-methods"),
+    ("get", "/api/v1/payment-methods/form"),
     ("get", "/api/v1/payments"),
     ("get", "/api/v1/balance"),
     ("get", "/api/v1/balance/history"),
@@ -173,6 +184,8 @@ def body_of(operation: Operation, things: dict[str, str]) -> Any:
         ("post", "/api/v1/storage-keys"): {"backup_id": things["backup_id"], "scope": "write"},
         ("post", "/api/v1/terminus"): {"name": "t"},
         ("post", "/api/v1/tickets"): {"backup_id": things["backup_id"]},
+        ("post", "/api/v1/auth/olares-tokens"): {},
+        ("post", "/api/v1/auth/console/links"): {},
         ("post", "/api/v1/tokens"): {"name": "n", "scopes": ["backups:read"], "expires_in_days": 1},
         ("post", "/api/v1/restores/{restore_id}/reports"): report,
         ("post", "/api/v1/restores"): {"backup_id": things["backup_id"], **QUOTED, "instance_name": "b@olares.com"},
@@ -246,9 +259,10 @@ def test_another_owner_finds_nothing_at_any_path(
     with bob.api() as api:
         api.post("/payment-methods", json=CARD).raise_for_status()
     private = [value for name, value in things.items() if name not in ("provider", "number")]
+    own = {("put", "/api/v1/me/olares-name"): {"olares_name": bob.session()["olares_name"]}}
     nothings = {name: "A" * 20 if name == "access_key_id" else str(uuid4()) for name in things}
     for operation in documents.keys() - PUBLIC - AGENTS:
-        answer = ask(whole, operation, things, token)
+        answer = ask(whole, operation, things, token, own.get(operation))
         if operation in ABOUT_NOBODYS_THING:
             assert answer.status_code < 300, (operation, answer.text)
         else:
@@ -442,6 +456,17 @@ def test_no_spelling_of_an_internal_path_gets_through_the_edge(whole: WholeSyste
         "/internal%2fstore%2fkeys",
         "/INTERNAL/store/keys",
         "/api/v1/backups/../../../metrics",
+        "/space/internal/store/keys",
+        "/space/space/internal/store/keys",
+        "/space/api/v1/../../internal/store/keys",
+        "/space/../internal/store/keys",
+        "/space//internal/store/keys",
+        "/space%2finternal/store/keys",
+        "/v1/resource/stsToken/../../../internal/store/keys",
+        "/space/v1/resource/stsToken/%2e%2e/%2e%2e/%2e%2e/internal/store/keys",
+        "/v2/user/..%2f..%2finternal/store/keys",
+        "/space/v2/user/../../internal/store/keys",
+        "/api/v1/resource/backup/../../../../internal/store/keys",
         "/%6detrics",
         f"http://{address.netloc}/internal/store/keys",
     ):

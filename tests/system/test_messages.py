@@ -16,7 +16,15 @@ OF_ALICE = [name for name in SERVICES if name != "provisioning"]
 # What a message may leave in any case, and what time alone changes.
 PLUMBING = {"inbox", "outbox", "idempotent_responses", "alembic_version", "attempts", "redeem_attempts", "nonces",
             "availability"}  # fmt: skip
-OF_TIME = {"measure_due_at", "discover_due_at", "measured_at", "last_seen_at", "last_used_at", "used_at"}
+OF_TIME = {
+    "measure_due_at",
+    "measuring_until",
+    "discover_due_at",
+    "measured_at",
+    "last_seen_at",
+    "last_used_at",
+    "used_at",
+}
 
 
 def rows(whole: WholeSystem, service: str) -> dict[str, list[str]]:

@@ -52,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     add("clean", _clean, "delete what the demo made")
     destroy = add("destroy", _destroy, "delete every backup, database and key of this folder")
     destroy.add_argument("--yes", action="store_true", help="do not ask")
-    add("invite", _invite, "print an invitation to register")
+    invite = add("invite", _invite, "print an invitation to register")
+    invite.add_argument(
+        "--did", help="who alone may use it, with --name: how LarePass registers where invites are needed"
+    )
+    invite.add_argument("--name", help="the Olares name that DID registers by")
     dead = add("dead-letters", _dead_letters, "list the messages set aside for a person")
     dead.add_argument("--redrive", action="store_true", help="give them back to their consumers")
     prices = add("prices", _prices, "put a price book into use")
@@ -92,11 +96,14 @@ def _run(arguments: argparse.Namespace) -> int:
         async with system:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
+            listening = "" if options.origin == options.listening else f"  listens    {options.listening}\n"
             print(
                 f"\nReady after {time.monotonic() - started:.1f} s.\n"
-                f"  origin  {system.origin}   (documents: {system.origin}/api/v1/docs)\n"
-                f"  store   {system.store_endpoint}   (its CA: {system.ca_file})\n"
-                f"  logs    {options.home / 'logs'}\n"
+                f"  console    {system.origin}\n"
+                f"{listening}"
+                f"  documents  {system.origin}/api/v1/docs\n"
+                f"  store      {system.store_endpoint}   (its CA: {system.ca_file})\n"
+                f"  logs       {options.home / 'logs'}\n"
                 "Ctrl-C or `make stop` ends it.",
                 flush=True,
             )
@@ -180,8 +187,8 @@ def _confirm(system: System) -> None:
         raise LocalError("Nothing was deleted.")
 
 
-def _invite(_: argparse.Namespace) -> int:
-    return _tool(operator_tools.invite(Options.from_environment()))
+def _invite(arguments: argparse.Namespace) -> int:
+    return _tool(operator_tools.invite(Options.from_environment(), arguments.did, arguments.name))
 
 
 def _dead_letters(arguments: argparse.Namespace) -> int:

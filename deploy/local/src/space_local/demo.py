@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import httpx
 
 from space_local import demo_bill, demo_cloud
 from space_local.demo_tools import (
@@ -60,8 +63,9 @@ def _tell(source: Path | None) -> None:
 
     step("Starting the system (PostgreSQL, RabbitMQ, rclone, Caddy, every service)")
     with _running(demo):
-        print(f"  origin {demo.origin}, store https://127.0.0.1:{demo.store_port}")
+        print(f"  console {demo.origin}, store https://127.0.0.1:{demo.store_port}")
         _tell_with_system(demo)
+        _show_the_console(demo)
         step("Stopping the system")
     print(f"\nEverything is as it should be. What was made is kept in {demo.folder}; `make clean` removes it.")
 
@@ -113,6 +117,23 @@ def _tell_with_system(demo: Demo) -> None:
     settled_at = demo_cloud.restore_to_the_cloud(demo)
 
     demo_bill.look_at_the_bill(demo, settled_at)
+
+
+def _show_the_console(demo: Demo) -> None:
+    """All of this as its owner sees it in a browser; where somebody is at the terminal, for as long as they like."""
+    step("The console")
+    with httpx.Client(base_url=demo.origin, trust_env=False) as client:
+        page = client.get("/")
+        scripts = re.findall(r'<script[^>]* src="([^"]+)"', page.text)
+        if not scripts or any(client.get(address).status_code != httpx.codes.OK for address in ("/", *scripts)):
+            raise NotAsItShouldBe(f"the console is not at {demo.origin}: {page.status_code} {page.text[:200]}")
+    space(demo, "login", "--web", "--no-open")
+    print(f"  The console is at {demo.origin}; the password of the backup is “{PASSWORD}”.")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        print("  Open the link to look around. Press Enter here when you are done; `link` and Enter make another link.")
+        with contextlib.suppress(EOFError):
+            while input("  ").strip() == "link":
+                space(demo, "login", "--web", "--no-open")
 
 
 def _gather(demo: Demo, source: Path | None) -> None:
@@ -182,6 +203,9 @@ def _running(demo: Demo) -> Iterator[None]:
     """The system as `make run` starts it, in a process of its own."""
     environment = {
         "SPACE_HOME": str(demo.system),
+        # What `make run` or the `space` command was told elsewhere is not about this system.
+        "SPACE_HOST": "",
+        "SPACE_ORIGIN": "",
         "SPACE_ORIGIN_PORT": str(demo.origin_port),
         "SPACE_STORE_PORT": str(demo.store_port),
         "BILLING_PRICE_BOOK": str(PRICES),

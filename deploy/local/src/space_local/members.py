@@ -70,15 +70,13 @@ def _catalog(around: Surroundings) -> dict[str, str]:
 
 
 def _billing(around: Surroundings) -> dict[str, str]:
-    told = {
+    return {
         "QUOTE_KEY": around.secret("billing_quote_key"),
         # Hexadecimal digits are base64 digits as well.
         "WEBHOOK_SECRET": f"whsec_{around.secret('billing_webhook')}",
+        # Not by the origin: the sandbox would not trust the private CA, and this machine may not reach itself there.
+        "WEBHOOK_URL": f"{around.api_url('billing')}/api/v1/payments/webhooks/sandbox",
     }
-    if not around.origin.startswith("http://"):
-        # The sandbox would not trust the private CA, and a machine may not reach itself by the name others know it by.
-        told["WEBHOOK_URL"] = f"{around.api_url('billing')}/api/v1/payments/webhooks/sandbox"
-    return told
 
 
 def _provisioning(around: Surroundings) -> dict[str, str]:

@@ -48,10 +48,24 @@ def items(answer: httpx.Response) -> list[dict[str, Any]]:
     return listed
 
 
-async def invite(options: Options) -> None:
+async def invite(options: Options, did: str | None, olares_name: str | None) -> None:
+    """An invite to whoever holds it or, given both, to one DID by one name: LarePass can show no invite.
+
+    Raises:
+        LocalError: Identity refused: only one of the two is given or it is none, or it is known already.
+    """
+    asked = {"did": did, "olares_name": olares_name}
     async with internal(options, "identity") as client:
-        answer = (await client.post("/internal/invites")).raise_for_status().json()
-    print(f"{answer['invite']}\n(for one registration, until {answer['expires_at']})")
+        answer = await client.post("/internal/invites", json={name: value for name, value in asked.items() if value})
+    if not answer.is_success:
+        raise LocalError(refusal(answer))
+    made = answer.json()
+    whose = (
+        f"one registration: {did} as {olares_name}, also by LarePass, which need not show it"
+        if did
+        else "one registration"
+    )
+    print(f"{made['invite']}\n(for {whose}, until {made['expires_at']})")
 
 
 async def dead_letters(options: Options, *, redrive: bool) -> None:

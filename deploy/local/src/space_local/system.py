@@ -30,6 +30,7 @@ from space_local.secrecy import Secrets, ensure_signing_keys
 from space_local.vault import Vault
 
 EDGE = PROJECT / "deploy" / "edge"
+CONSOLE = PROJECT / "services" / "console" / "dist"
 AUTH_PROXY = PROJECT / "services" / "catalog" / "src" / "catalog" / "adapters" / "rclone_auth_proxy.py"
 ROLES = ("api", "worker")
 FREE_BYTES = 500 * 2**20
@@ -170,7 +171,7 @@ class System:
         """Wait until the origin answers that every service is ready."""
         deadline = time.monotonic() + READY_SECONDS
         # Not by the origin's name: a machine may not reach itself by the name that others know it by.
-        here = f"{self.origin.partition(':')[0]}://127.0.0.1:{self.options.origin_port}"
+        here = f"{self.options.scheme}://127.0.0.1:{self.options.origin_port}"
         verify = ssl.create_default_context(cafile=str(self.ca_file))
         async with httpx.AsyncClient(verify=verify, timeout=5) as client:
             while time.monotonic() < deadline:
@@ -240,20 +241,25 @@ class System:
         await self.servers["caddy"].start()
         await self.until_ready()
         await self._try_own_name()
+        if not (CONSOLE / "index.html").exists():
+            self._say("The console is not built, so there is none at the origin. `make bootstrap` builds it.")
         self.origin_file.write_text(self.origin + "\n")
 
     async def _try_own_name(self) -> None:
         """Agents of local instances call the origin by the name that others know this machine by."""
-        if self.options.loopback:
+        if self.options.loopback and self.options.public_origin is None:
             return
-        verify = ssl.create_default_context(cafile=str(self.ca_file))
+        # As agents do: the private CA beside the public ones, which may have certified a proxy.
+        verify = ssl.create_default_context()
+        verify.load_verify_locations(str(self.ca_file))
         try:
             async with httpx.AsyncClient(verify=verify, timeout=3) as client:
                 (await client.get(f"{self.origin}/healthz")).raise_for_status()
         except httpx.HTTPError as error:
             self._say(
                 f"This machine does not reach itself at {self.origin} ({str(error) or type(error).__name__}), so local "
-                "instances cannot report. Let the name lead here, for example by a line in /etc/hosts."
+                "instances cannot report. Let the name lead here, for example by a line in /etc/hosts, or start the "
+                "proxy in front."
             )
 
     async def _start_databases(self) -> None:
@@ -317,10 +323,13 @@ class System:
     def _edge_values(self) -> dict[str, str]:
         options = self.options
         values = {
-            "EDGE_ADDRESS": f"{'http' if options.loopback else 'https'}://:{options.origin_port}",
+            "EDGE_ADDRESS": f"{options.scheme}://:{options.origin_port}",
             "EDGE_BIND": options.bind,
             "EDGE_TLS": "plain" if options.loopback else "files",
             "EDGE_FILES": str(EDGE),
+            "EDGE_PAYMENTS": "stripe" if options.settings.get("BILLING_PROVIDER") == "stripe" else "sandbox",
+            "CONSOLE_FILES": str(CONSOLE),
+            "EDGE_TRUSTED_PROXIES": options.trusted_proxies,
             "STORE_ADDRESS": f"https://:{options.store_port}",
             "STORE_BIND": options.bind,
             "STORE_NAME": options.host,

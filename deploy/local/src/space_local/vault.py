@@ -49,6 +49,8 @@ class Vault(Server):
             "--vfs-cache-mode=off",
             # Else every LIST reads and hashes every object.
             "--etag-hash=",
+            # Else a name in another spelling of the same letters, which the gate does not know, is the same object.
+            "--no-unicode-normalization",
             # Removing folders that look empty would race with a device that writes into one.
             "--no-cleanup",
             f"--config={folder / 'rclone.conf'}",
