@@ -48,7 +48,7 @@ lint: bootstrap ## ruff and the import contracts
 types: bootstrap ## mypy, strict
 	@$(PYTHON_BIN) -m mypy shared/src services/identity/src services/catalog/src services/billing/src services/provisioning/src services/restore/src services/agent/src deploy/local/src deploy/images deploy/provisioner-example docs tests
 test: bootstrap-tests ## all tests, against real servers of their own (SERVICE=catalog for one)
-	@$(PYTHON_BIN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(if $(SERVICE),tests/$(SERVICE))
+	@$(PYTHON_BIN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --maxfail 20 $(if $(SERVICE),tests/$(SERVICE))
 test-unit: bootstrap ## the tests that need no server
 	@$(PYTHON_BIN) -m pytest -m "not servers"
 simulate: bootstrap ## many generated lives of provisioning in a simulated world (LIVES=2000; SIMULATE_SEED=… tells one again)

@@ -163,7 +163,7 @@ class WholeSystem:
         """Let the time of a backup's next measurement come, and wait until it is over."""
         (before,) = self.sql(
             "catalog",
-            "UPDATE backups SET measure_due_at = now() WHERE id = $1 RETURNING clock_timestamp() AS at",
+            "UPDATE backups SET measure_due_at = now() WHERE id = $1 RETURNING measure_due_at AS at",
             backup_id,
         )
         eventually(
