@@ -32,6 +32,28 @@ async def test_rows_outlive_a_stop_a_restart_and_a_kill(home: Path) -> None:
         await connection.close()
 
 
+async def test_a_session_that_works_on_after_its_server_was_killed_is_waited_for(home: Path) -> None:
+    async with Postgres(home, fast=True) as server:
+        watching = await asyncpg.connect(server.url)
+        await watching.execute("CREATE TABLE kept AS SELECT 1 AS value")
+        working = await asyncpg.connect(server.url)
+        loop = "DO $$ BEGIN WHILE clock_timestamp() < now() + interval '2 seconds' LOOP END LOOP; END $$"
+        work = asyncio.create_task(working.execute(loop))
+        while not await watching.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid = $1", working.get_server_pid()
+        ):
+            await asyncio.sleep(0.01)
+        server.kill()
+        await server.start()
+        assert postgres.STILL_HELD in server.child.log.read_text(), "nobody held it"
+        await asyncio.gather(work, return_exceptions=True)
+        connection = await asyncpg.connect(server.url)
+        assert await connection.fetchval("SELECT value FROM kept") == 1
+        await connection.close()
+        watching.terminate()
+        working.terminate()
+
+
 @pytest.mark.parametrize("has_room", [True, False], ids=["in memory", "on disk"])
 async def test_what_a_throw_away_server_keeps_outlives_its_process_and_is_gone_once_destroyed(
     home: Path, monkeypatch: pytest.MonkeyPatch, has_room: bool

